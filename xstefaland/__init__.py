@@ -1,0 +1,48 @@
+"""A land-surface foundation model for xarray.
+
+Daily weather and site attributes go in as an :class:`xarray.Dataset` in physical
+units; embeddings, streamflow, soil moisture and gap-filled inputs come out with
+the same dims, coordinates and chunks. Importing the package loads neither torch
+nor dask.distributed; a name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+from xstefaland.options import get_options, set_options
+
+if TYPE_CHECKING:
+    from xstefaland.versions import show_versions
+
+__version__ = _version("xstefaland")
+
+_FUNCTIONS = {
+    "show_versions": "versions",
+}
+_MODULES = ("metrics", "splits", "errors", "weights")
+
+__all__ = [
+    "__version__",
+    "errors",
+    "get_options",
+    "metrics",
+    "set_options",
+    "show_versions",
+    "splits",
+    "weights",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        return getattr(import_module(f"xstefaland.{_FUNCTIONS[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"xstefaland.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
