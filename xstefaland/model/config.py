@@ -1,0 +1,110 @@
+"""What a foundation model or a head is built from: two frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Self
+
+from xstefaland.errors import InputError
+
+Adapter = Literal[
+    "residual", "feedforward", "bottleneck", "gated", "moe", "conv", "attention", "none"
+]
+HeadKind = Literal["resconn", "no_resconn", "lstm", "linear"]
+
+
+class _Config:
+    """Shared reading and writing as plain dictionaries."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as a JSON-ready dictionary."""
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build the configuration from a dictionary; unknown keys are refused."""
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise InputError(
+                f"{cls.__name__} got unknown entries {unknown}; it knows "
+                f"{sorted(known)}. The file may come from a newer xstefaland: "
+                "`pip install --upgrade xstefaland`."
+            )
+        return cls(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig(_Config):
+    """Shape and form of a StefaLand foundation model.
+
+    Parameters
+    ----------
+    forcing, attributes : tuple of str
+        Names of the daily forcings and the static attributes, in order.
+    d_model, layers, heads, ffn : int
+        Width, number of transformer layers, attention heads, feed-forward width.
+    dropout : float
+        Dropout in training (on attention, feed-forward, embeddings).
+    window, stride : int
+        Days the encoder sees at once, and the step between windows at inference.
+    decoder : {"lstm", "bilstm", "transformer"}
+        Decoder of the masked autoencoder; "lstm" is the released form.
+    decoder_layers : int
+        Transformer decoder layers (an LSTM decoder always has one).
+    norm : {"pre", "post"}
+        Where layer norms sit; "post" is the released form.
+    activation : {"gelu", "relu"}
+        Feed-forward activation; "relu" is the released form.
+    scale_input : bool
+        Multiply the encoder's input by sqrt(d_model), as released.
+    static_mask : {"vector", "value"}
+        A missing attribute becomes a learned vector (ours) or a learned scalar that
+        passes the embedding (released).
+    static_position : {"own", "last"}
+        The static token has a position of its own, or that after the last day.
+    calendar : bool
+        Day of year and latitude enter as inputs of their own.
+    max_positions : int
+        Rows of the position table; a window cannot be longer.
+    """
+
+    forcing: tuple[str, ...]
+    attributes: tuple[str, ...]
+    d_model: int = 256
+    layers: int = 4
+    heads: int = 4
+    ffn: int = 512
+    dropout: float = 0.1
+    window: int = 365
+    stride: int = 183
+    decoder: Literal["lstm", "bilstm", "transformer"] = "lstm"
+    decoder_layers: int = 1
+    norm: Literal["pre", "post"] = "pre"
+    activation: Literal["gelu", "relu"] = "gelu"
+    scale_input: bool = False
+    static_mask: Literal["vector", "value"] = "vector"
+    static_position: Literal["own", "last"] = "own"
+    calendar: bool = True
+    max_positions: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse a configuration that no model can have, with every reason."""
+        problems = []
+        if not self.forcing:
+            problems.append("`forcing` is empty; name at least one daily forcing")
+        if self.d_model % self.heads:
+            problems.append(f"d_model={self.d_model} is no multiple of {self.heads=}")
+        if not 0 < self.stride <= self.window <= self.max_positions:
+            problems.append(
+                f"0 < stride <= window <= max_positions must hold, got "
+                f"{self.stride=}, {self.window=}, {self.max_positions=}"
+            )
+        for name in ("forcing", "attributes"):
+            names = getattr(self, name)
+            if len(set(names)) < len(names):
+                problems.append(f"`{name}` names a variable twice: {names}")
+        if problems:
+            raise InputError("EncoderConfig: " + "; ".join(problems) + ".")

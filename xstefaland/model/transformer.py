@@ -1,0 +1,76 @@
+"""One transformer layer with fused projections."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, bfloat16, nn, softmax
+from torch.nn import functional
+
+from xstefaland.model.config import EncoderConfig
+from xstefaland.model.embedding import Dropout
+
+
+class TransformerLayer(nn.Module):
+    """Self-attention and feed-forward with residuals; pre- or post-norm.
+
+    Source: Vaswani et al. (2017); the released StefaLand is post-norm with ReLU.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        width = config.d_model
+        self.heads, self.pre = config.heads, config.norm == "pre"
+        self.activation = (
+            functional.gelu if config.activation == "gelu" else functional.relu
+        )
+        self.in_proj = nn.Linear(width, 3 * width)
+        self.out_proj = nn.Linear(width, width)
+        self.linear1 = nn.Linear(width, config.ffn)
+        self.linear2 = nn.Linear(config.ffn, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.dropout = Dropout(config.dropout)
+
+    def forward(self, tokens: Tensor, padding: Tensor | None = None) -> Tensor:
+        """Tokens ``(B, N, d)`` -> ``(B, N, d)``; `padding` ``(B, N)`` is True on filler."""
+        if self.pre:
+            tokens = tokens + self._attend(self.norm1(tokens), padding)
+            return tokens + self._feed_forward(self.norm2(tokens))
+        tokens = self.norm1(tokens + self._attend(tokens, padding))
+        out: Tensor = self.norm2(tokens + self._feed_forward(tokens))
+        return out
+
+    def _feed_forward(self, tokens: Tensor) -> Tensor:
+        hidden = self.dropout(self.activation(self.linear1(tokens)))
+        out: Tensor = self.dropout(self.linear2(hidden))
+        return out
+
+    def _attend(self, tokens: Tensor, padding: Tensor | None) -> Tensor:
+        batch, count, width = tokens.shape
+        packed = self.in_proj(tokens).view(batch, count, 3, self.heads, -1)
+        query, key, value = packed.permute(2, 0, 3, 1, 4)  # (B, heads, N, d/heads)
+        keep = None if padding is None else ~padding[:, None, None, :]
+        if self._explicit(query):
+            mixed = self._explicit_attention(query, key, value, keep)
+        else:
+            mixed = functional.scaled_dot_product_attention(query, key, value, keep)
+        mixed = mixed.transpose(1, 2).reshape(batch, count, width)
+        out: Tensor = self.dropout(self.out_proj(mixed))
+        return out
+
+    def _explicit(self, query: Tensor) -> bool:
+        """Tell whether plain matrix products are the faster or the only way.
+
+        On CPUs bfloat16 is faster so (measured), and dropout inside the fused kernel
+        would draw full-width random numbers.
+        """
+        dropping = self.training and self.dropout.threshold > 0
+        return dropping or (query.dtype == bfloat16 and query.device.type == "cpu")
+
+    def _explicit_attention(
+        self, query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None
+    ) -> Tensor:
+        scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(-1, -2)
+        if keep is not None:
+            scores = scores.masked_fill(~keep, float("-inf"))
+        return self.dropout(softmax(scores, -1)) @ value

@@ -1,0 +1,355 @@
+"""Pretraining: a resumable loop over the corpus, and the score on held-out places."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xstefaland.inputs.variables import CATALOGUE
+from xstefaland.model import EncoderConfig, StefaLand
+from xstefaland.training.corpus import Batch, Corpus, left_out_sites, masks, statistics
+from xstefaland.training.losses import autoencoder_loss
+from xstefaland.training.masking import Masking, attribute_mask, forcing_mask
+
+logger = logging.getLogger("xstefaland")
+
+LOGGED = {  # skewed variables are scaled after log1p
+    "precipitation",
+    "snow_depth_water_equivalent",
+    "area",
+    "slope",
+    "aridity",
+    "soil_conductivity",
+    "soil_depth",
+    "soil_erosion",
+    "soil_organic_carbon",
+    "population_density",
+    "gdp_per_capita",
+    "low_prec_dur",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretraining:
+    """Settings of one pretraining run.
+
+    Parameters
+    ----------
+    steps : int
+        Updates in all; a resumed run may ask for another number.
+    batch_size : int
+        Windows per update.
+    learning_rate, weight_decay : float
+        Of AdamW; the rate warms up, stays, and falls over the last `cooldown` share.
+    warmup : int
+        Updates until the full rate.
+    cooldown : float
+        Share of the updates over which the rate falls to zero.
+    seen_weight : float
+        Weight of the loss on values that were not hidden.
+    static_weight : float
+        Weight of the attributes' loss.
+    share_left_out : float
+        Share of places (half-degree cells) held out.
+    left_out_seed : int
+        Of the draw of those places. With 3 every source has sites in them, 57 CAMELS
+        basins and 16 stations with soil moisture among them (chosen before training).
+    short_windows : float
+        Share of batches cut to a random shorter length.
+    precision : {"bfloat16", "float32"}
+        Arithmetic of the forward pass.
+    seed : int
+        Of everything random.
+    checkpoint_minutes : float
+        Between checkpoints.
+    model : mapping
+        Overrides of :class:`~xstefaland.model.EncoderConfig`.
+    masking : Masking
+        What is hidden.
+    """
+
+    steps: int
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: int = 200
+    cooldown: float = 0.3
+    seen_weight: float = 0.2
+    static_weight: float = 0.5
+    share_left_out: float = 0.1
+    left_out_seed: int = 3
+    short_windows: float = 0.1
+    precision: str = "bfloat16"
+    seed: int = 0
+    checkpoint_minutes: float = 5.0
+    model: Mapping[str, Any] = field(default_factory=dict)
+    masking: Masking = field(default_factory=Masking)
+
+
+def new_model(corpus: Corpus, settings: Pretraining) -> StefaLand:
+    """Build the model with scaling statistics of the training sites."""
+    torch.manual_seed(settings.seed)
+    config = EncoderConfig(
+        forcing=corpus.forcing,
+        attributes=corpus.attributes,
+        **{"dropout": 0.0, **settings.model},
+    )
+    model = StefaLand(config)
+    for scaling, table in zip(
+        (model.forcing_scaling, model.attribute_scaling),
+        variable_statistics(corpus, settings),
+        strict=True,
+    ):
+        scaling.assign(
+            [row["mean"] for row in table],
+            [row["std"] for row in table],
+            [row["transform"] == "log1p" for row in table],
+        )
+    return model
+
+
+def variable_statistics(
+    corpus: Corpus, settings: Pretraining
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Scaling of forcings and attributes from training sites, one entry per variable."""
+    keep = masks(corpus, roles(corpus, settings), ["train"])
+    forcing, attributes = [], []
+    for name in corpus.forcing:
+        parts = [
+            np.asarray(s.forcing[keep[n], ::7, s.variables.index(name)]).ravel()
+            for n, s in corpus.shards.items()
+            if name in s.variables
+        ]
+        forcing.append(_entry(name, np.concatenate(parts)))
+    for name in corpus.attributes:
+        parts = [
+            s.attributes[name].to_numpy(np.float32)[keep[n]]
+            for n, s in corpus.shards.items()
+            if name in s.attributes
+        ]
+        attributes.append(_entry(name, np.concatenate(parts)))
+    return forcing, attributes
+
+
+def _entry(name: str, values: NDArray[np.float32]) -> dict[str, Any]:
+    logged = name in LOGGED
+    return {
+        "name": name,
+        "units": CATALOGUE[name].units,
+        "group": CATALOGUE[name].group,
+        "transform": "log1p" if logged else "linear",
+        **statistics(values, logged),
+    }
+
+
+def roles(corpus: Corpus, settings: Pretraining) -> Any:
+    """Role of each corpus site: "train", "held out" or "dropped"."""
+    return left_out_sites(corpus.sites, settings.share_left_out, settings.left_out_seed)
+
+
+def pretrain(
+    corpus: Corpus, folder: Path, settings: Pretraining, *, until: float | None = None
+) -> StefaLand:
+    """Train, or go on training, the foundation model.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        What to learn from.
+    folder : Path
+        Of the run: ``checkpoint.pt`` and ``log.jsonl`` are written there, and a run
+        found there is continued.
+    settings : Pretraining
+        See there.
+    until : float, optional
+        Stop (with a checkpoint) at this time [seconds since the epoch].
+
+    Returns
+    -------
+    StefaLand
+        The trained model in evaluation mode.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    run = _Run(corpus, folder, settings)
+    started, saved = time.monotonic(), time.monotonic()
+    for batch in run.batches():
+        loss = run.update(batch)
+        if run.step % 20 == 0:
+            run.log(loss, time.monotonic() - started)
+        stop = run.step >= settings.steps or (until is not None and time.time() > until)
+        if stop or time.monotonic() - saved > settings.checkpoint_minutes * 60:
+            run.save()
+            saved = time.monotonic()
+        if stop:
+            break
+    return run.model.eval()
+
+
+class _Run:
+    """State of a run: model, optimiser, position in the corpus."""
+
+    def __init__(self, corpus: Corpus, folder: Path, settings: Pretraining) -> None:
+        self.corpus, self.folder, self.settings = corpus, folder, settings
+        self.model = new_model(corpus, settings).train()
+        self.keep = masks(corpus, roles(corpus, settings), ["train"])
+        self.groups = [str(CATALOGUE[n].group) for n in corpus.attributes]
+        self.optimiser = torch.optim.AdamW(
+            self._parameter_groups(), settings.learning_rate, betas=(0.9, 0.98)
+        )
+        self.step = self.epoch = self.done = 0  # `done` batches of this epoch
+        self.samples = 0.0
+        path = folder / "checkpoint.pt"
+        if path.exists():
+            self.load(path)
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """Decay matrices only: not biases, norms, positions or mask vectors."""
+        matrices, others = [], []
+        for name, parameter in self.model.named_parameters():
+            plain = parameter.ndim < 2 or "bias" in name or "missing" in name
+            (others if plain or "position" in name else matrices).append(parameter)
+        return [
+            {"params": matrices, "weight_decay": self.settings.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+
+    def batches(self) -> Iterator[Batch]:
+        """Endless batches from where the run stands."""
+        while True:
+            stream = self.corpus.epoch(
+                self.settings.seed * 1000 + self.epoch,
+                window=self.model.config.window,
+                size=self.settings.batch_size,
+                keep=self.keep,
+            )
+            for index, batch in enumerate(stream):
+                if index < self.done:
+                    continue
+                self.done += 1
+                yield batch
+            self.epoch, self.done = self.epoch + 1, 0
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """One step of the optimiser."""
+        settings = self.settings
+        rng = np.random.default_rng([settings.seed, self.step])
+        batch = _shorten(batch, rng, settings.short_windows)
+        latitude = np.where(
+            rng.random(len(batch.latitude)) < settings.masking.drop_latitude,
+            np.float32(np.nan),
+            batch.latitude,
+        )
+        batch = replace(batch, latitude=latitude)
+        hidden = _draw_masks(rng, batch, self.groups, settings.masking)
+        rate = settings.learning_rate * self._rate()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        series, static = _losses(self.model, batch, hidden, settings)
+        loss = series + settings.static_weight * static
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if math.isfinite(norm):
+            self.optimiser.step()
+        self.step += 1
+        self.samples += batch.forcing.shape[0] * batch.forcing.shape[1] / 365
+        return {
+            "series": float(series.detach()),
+            "static": float(static.detach()),
+            "rate": rate,
+        }
+
+    def _rate(self) -> float:
+        """Trapezoid: up, flat, down to zero."""
+        left = (self.settings.steps - self.step) / max(
+            1, self.settings.cooldown * self.settings.steps
+        )
+        return max(0.0, min(1.0, (self.step + 1) / self.settings.warmup, left))
+
+    def log(self, loss: dict[str, float], seconds: float) -> None:
+        """Append one line to the log."""
+        line = {"step": self.step, "epoch": self.epoch, "basin_years": self.samples}
+        line |= {"seconds": seconds} | loss
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "position": [self.step, self.epoch, self.done, self.samples],
+            "config": self.model.config.to_dict(),
+            "settings": asdict(self.settings),
+        }
+        torch.save(state, self.folder / "checkpoint.tmp")
+        (self.folder / "checkpoint.tmp").replace(self.folder / "checkpoint.pt")
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.epoch, self.done, self.samples = state["position"]
+
+
+def _shorten(batch: Batch, rng: np.random.Generator, share: float) -> Batch:
+    days = batch.forcing.shape[1]
+    if rng.random() >= share or days < 120:
+        return batch
+    days = int(rng.integers(60, days))
+    return replace(
+        batch,
+        forcing=batch.forcing[:, :days],
+        day_of_year=batch.day_of_year[:, :days],
+    )
+
+
+def _draw_masks(
+    rng: np.random.Generator, batch: Batch, groups: list[str], masking: Masking
+) -> tuple[Tensor, Tensor]:
+    """Draw masks over the variables that the batch's source has."""
+    samples, days, variables = batch.forcing.shape
+    have = np.flatnonzero(np.isfinite(batch.forcing).any((0, 1)))
+    series = np.ones((samples, days, variables), bool)
+    series[:, :, have] = forcing_mask(rng, samples, days, len(have), masking)
+    static = attribute_mask(rng, samples, groups, masking)
+    return torch.from_numpy(series), torch.from_numpy(static)
+
+
+def _losses(
+    model: StefaLand, batch: Batch, hidden: tuple[Tensor, Tensor], settings: Pretraining
+) -> tuple[Tensor, Tensor]:
+    forcing = torch.from_numpy(batch.forcing)
+    attributes = torch.from_numpy(batch.attributes)
+    low = settings.precision == "bfloat16"
+    with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        tokens = model.encode(
+            forcing,
+            attributes,
+            day_of_year=torch.from_numpy(batch.day_of_year),
+            latitude=torch.from_numpy(batch.latitude),
+            forcing_mask=hidden[0],
+            attribute_mask=hidden[1],
+        )
+        series, static = model.decode(tokens)
+    seen = settings.seen_weight
+    return (
+        autoencoder_loss(
+            series.float(), model.forcing_scaling(forcing), hidden[0], seen
+        ),
+        autoencoder_loss(
+            static.float(), model.attribute_scaling(attributes), hidden[1], seen
+        ),
+    )
