@@ -108,3 +108,65 @@ class EncoderConfig(_Config):
                 problems.append(f"`{name}` names a variable twice: {names}")
         if problems:
             raise InputError("EncoderConfig: " + "; ".join(problems) + ".")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadConfig(_Config):
+    """Shape and form of a head on the (frozen) embedding.
+
+    Parameters
+    ----------
+    kind : {"resconn", "no_resconn", "lstm", "linear"}
+        "resconn": adapter, LSTM and residual connections to the inputs (the paper's main
+        head); "no_resconn": adapter and LSTM; "lstm": no embedding at all (baseline);
+        "linear": one linear map.
+    targets : tuple of str
+        What it predicts, in order.
+    forcing, attributes : tuple of str
+        Inputs besides the embedding, in order.
+    embedding : int
+        Width of the embedding; not used by "lstm".
+    width : int
+        Width of the recurrent layer.
+    adapter : str
+        See :mod:`xstefaland.model.adapters`.
+    dropout : float
+        Before the output layer; adapters use a quarter of it.
+    flags : bool
+        Tell the head which inputs were present (1) or absent (0, value 0).
+    also_log : tuple of str
+        Forcings that enter a second time as ``log1p``.
+    physics : {None, "hbv"}
+        "hbv": the network gives the parameters of HBV 1.1, which gives the targets.
+    components : int
+        Parallel HBV components per site.
+    """
+
+    targets: tuple[str, ...]
+    forcing: tuple[str, ...]
+    attributes: tuple[str, ...]
+    kind: HeadKind = "resconn"
+    embedding: int = 256
+    width: int = 128
+    adapter: Adapter = "residual"
+    dropout: float = 0.4
+    flags: bool = True
+    also_log: tuple[str, ...] = ()
+    physics: Literal["hbv"] | None = None
+    components: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse a configuration that no head can have, with every reason."""
+        problems = []
+        if not self.targets:
+            problems.append("`targets` is empty")
+        extra = sorted(set(self.also_log) - set(self.forcing))
+        if extra:
+            problems.append(f"`also_log` names {extra}, which are not in `forcing`")
+        if self.physics == "hbv":
+            needed = {"precipitation", "temperature", "potential_evapotranspiration"}
+            lacking = sorted(needed - set(self.forcing))
+            if lacking:
+                problems.append(f"HBV needs the forcing {lacking}")
+        if problems:
+            raise InputError("HeadConfig: " + "; ".join(problems) + ".")
