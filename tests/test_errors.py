@@ -43,5 +43,5 @@ def test_every_public_error_is_covered_here():
 def test_join_problems_keeps_every_problem():
     """All problems appear, numbered; a single one stays on the headline's line."""
     text = errors.join_problems("cannot read", ["first", "second"])
-    assert text.splitlines() == ["cannot read (2 problems):", "  1. first", "  2. second"]
+    assert text == "cannot read (2 problems):\n  1. first\n  2. second"
     assert errors.join_problems("cannot read", ["only"]) == "cannot read: only"

@@ -24,10 +24,18 @@ def test_call_sets_for_good():
 
 
 def test_with_block_restores():
-    """Used in a ``with`` block, the old value comes back, also after an error."""
-    with pytest.raises(RuntimeError, match="inside"), set_options(precision="bfloat16"):
+    """Used in a ``with`` block, the old value comes back."""
+    with set_options(precision="bfloat16") as options:
         assert get_options()["precision"] == "bfloat16"
-        raise RuntimeError("inside")
+        assert isinstance(options, set_options)
+    assert get_options()["precision"] == "float32"
+
+
+def test_with_block_restores_after_an_error():
+    """An error inside the block passes through and the old value comes back."""
+    block = set_options(precision="bfloat16")
+    with pytest.raises(KeyError, match="inside"), block:
+        raise KeyError("inside")
     assert get_options()["precision"] == "float32"
 
 

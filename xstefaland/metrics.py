@@ -83,7 +83,7 @@ def rmse(obs: xr.DataArray, sim: xr.DataArray, dim: Dims = "time") -> xr.DataArr
     'mm d-1'
     """
     obs, sim = _pairs(obs, sim, dim)
-    root = np.sqrt(_mean((sim - obs) ** 2, dim))
+    root = _root(_mean((sim - obs) ** 2, dim))
     return _named(root, obs, "root mean squared error", "{}")
 
 
@@ -101,7 +101,7 @@ def ubrmse(obs: xr.DataArray, sim: xr.DataArray, dim: Dims = "time") -> xr.DataA
     0.0
     """
     obs, sim = _pairs(obs, sim, dim)
-    root = np.sqrt(_mean(_anomaly(sim - obs, dim) ** 2, dim))
+    root = _root(_mean(_anomaly(sim - obs, dim) ** 2, dim))
     return _named(root, obs, "unbiased root mean squared error", "{}")
 
 
@@ -366,9 +366,10 @@ def _pairs(
 
 
 def _check_arrays(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> None:
+    given: dict[str, Any] = {"obs": obs, "sim": sim}
     problems = [
         f"{name} is a {type(array).__name__}; wrap it as xr.DataArray({name}, dims=...)"
-        for name, array in (("obs", obs), ("sim", sim))
+        for name, array in given.items()
         if not isinstance(array, xr.DataArray)
     ]
     if not problems:
@@ -435,6 +436,10 @@ def _ratio(above: xr.DataArray, below: xr.DataArray) -> xr.DataArray:
     return above / below.where(below != 0)
 
 
+def _root(array: xr.DataArray) -> xr.DataArray:
+    return array**0.5
+
+
 def _mean(array: xr.DataArray, dim: Dims) -> xr.DataArray:
     return _ratio(array.sum(dim), array.count(dim))
 
@@ -446,7 +451,7 @@ def _anomaly(array: xr.DataArray, dim: Dims) -> xr.DataArray:
 
 
 def _std(array: xr.DataArray, dim: Dims) -> xr.DataArray:
-    return np.sqrt(_mean(_anomaly(array, dim) ** 2, dim))
+    return _root(_mean(_anomaly(array, dim) ** 2, dim))
 
 
 def _correlation(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> xr.DataArray:
@@ -462,9 +467,9 @@ def _efficiency(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> xr.DataArray
 def _kling_gupta(
     obs: xr.DataArray, sim: xr.DataArray, dim: Dims, spread: xr.DataArray
 ) -> xr.DataArray:
+    correlation = _correlation(obs, sim, dim)
     centre = _ratio(_mean(sim, dim), _mean(obs, dim))
-    parts = (_correlation(obs, sim, dim), spread, centre)
-    return 1 - np.sqrt(sum((part - 1) ** 2 for part in parts))
+    return 1 - _root((correlation - 1) ** 2 + (spread - 1) ** 2 + (centre - 1) ** 2)
 
 
 def _whole(
@@ -509,8 +514,9 @@ def _count(values: Array) -> Array:
 
 
 def _divide(above: Array, below: Array) -> Array:
-    undefined = np.full(np.shape(above), np.nan)
-    return np.divide(above, below, out=undefined, where=below != 0)
+    result = np.full(np.shape(above), np.nan)
+    np.divide(above, below, out=result, where=below != 0)
+    return result
 
 
 def _between(values: Array, low: float, high: float) -> Array:

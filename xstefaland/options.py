@@ -71,7 +71,7 @@ def get_options() -> Mapping[str, Any]:
     return MappingProxyType(dict(_OPTIONS))
 
 
-class set_options:  # noqa: N801
+class set_options:
     """Set options for good, or inside a ``with`` block.
 
     Parameters
@@ -117,6 +117,7 @@ class set_options:  # noqa: N801
         _OPTIONS.update(checked)
 
     def __enter__(self) -> Self:
+        """Enter a ``with`` block; the options are set already."""
         return self
 
     def __exit__(
@@ -125,4 +126,5 @@ class set_options:  # noqa: N801
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Restore the options that this block set."""
         _OPTIONS.update(self._old)

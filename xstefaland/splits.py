@@ -88,7 +88,7 @@ def random_holdout(
     empty = _template(sites)
     if folds is not None and fraction is not None:
         raise InputError(
-            f"folds={folds} and fraction={fraction} exclude each other; pass one of them"
+            f"folds={folds} and fraction={fraction} exclude each other; pass one"
         )
     members = np.arange(empty.size) if groups is None else _codes(groups, empty)
     count = int(members.max(initial=-1)) + 1
