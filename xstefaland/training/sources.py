@@ -125,23 +125,24 @@ def _complete(
         forcing["vapour_pressure"] = humidity.vapour_pressure_from_relative_humidity(
             forcing["relative_humidity"], temperature
         ).astype(np.float32)
-    steps = np.arange(temperature.shape[1])
-    days = sites["start"].to_numpy("datetime64[D]")[:, None] + steps
-    day_of_year = (days - days.astype("datetime64[Y]")).astype(np.float32) + 1
-    latitude = sites["lat"].to_numpy(np.float32)[:, None]
-    forcing["potential_evapotranspiration"] = pet.oudin(
-        temperature, latitude, day_of_year
-    ).astype(np.float32)
+    forcing["potential_evapotranspiration"] = _evapotranspiration(temperature, sites)
     indices: dict[str, Floats] = {}
-    if (sites["start"] == sites["start"].iloc[0]).all():
-        indices = climate.climate_indices(
-            forcing["precipitation"],
-            temperature,
-            forcing["potential_evapotranspiration"],
-            pd.DatetimeIndex(days[0]),
-        )
-        indices = {k: v.astype(np.float32) for k, v in indices.items()}
+    if sites["start"].nunique() == 1:
+        dates = pd.date_range(sites["start"].iloc[0], periods=temperature.shape[1])
+        names = "precipitation", "temperature", "potential_evapotranspiration"
+        found = climate.climate_indices(*(forcing[name] for name in names), dates)
+        indices = {name: value.astype(np.float32) for name, value in found.items()}
     return forcing, indices
+
+
+def _evapotranspiration(temperature: Floats, sites: pd.DataFrame) -> Floats:
+    """Oudin's formula on records that may start on different days."""
+    values = np.empty_like(temperature)
+    latitude = sites["lat"].to_numpy(np.float32)
+    for start, rows in sites.reset_index(drop=True).groupby("start").groups.items():
+        dates = pd.date_range(start, periods=temperature.shape[1])
+        values[rows] = pet.oudin(temperature[rows], latitude[rows], dates.day_of_year)
+    return values
 
 
 def _camels_sites(ds: xr.Dataset, product: str) -> pd.DataFrame:
