@@ -204,8 +204,11 @@ def _url(entry: Entry) -> str:
 
 def _is_permanent(error: RequestException) -> bool:
     """Tell whether the server answered that trying again is useless."""
-    status = getattr(error.response, "status_code", None)
-    return status is not None and 400 <= status < 500 and status not in (408, 429)
+    if error.response is None:
+        return False
+    error.response.close()  # pooch leaves the connection of a refused request open
+    status = error.response.status_code
+    return 400 <= status < 500 and status not in (408, 429)
 
 
 def _offline_message(entry: Entry, path: Path) -> str:

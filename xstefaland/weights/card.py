@@ -164,7 +164,7 @@ def _card_problems(card: Card) -> list[str]:
 def _config_problems(card: Card) -> list[str]:
     """Tell where the variable lists and the model's configuration differ."""
     problems = []
-    for variables in ("forcing", "attributes"):
+    for variables in ("forcing", "attributes", "targets"):
         names = [spec.name for spec in getattr(card, variables)]
         known = list(card.config.get(variables, names))
         if known != names:

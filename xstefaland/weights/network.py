@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xstefaland.errors import InputError, WeightsError, join_problems
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from xstefaland.weights.files import Weights
+    from xstefaland.weights.specs import VariableSpec
 
 
 def build(card: Card, tensors: Mapping[str, Tensor], source: str) -> nn.Module:
@@ -66,23 +68,33 @@ def mismatches(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> lis
 
 def scaling_problems(card: Card, tensors: Mapping[str, Tensor]) -> list[str]:
     """List variables whose scaling in the tensors is not that of the card."""
+    part_of = "" if card.kind == "encoder" else "features."
     problems = []
-    for prefix, specs in (
-        ("forcing_scaling", card.forcing),
-        ("attribute_scaling", card.attributes),
+    for name, specs in (
+        (f"{part_of}forcing_scaling", card.forcing),
+        (f"{part_of}attribute_scaling", card.attributes),
     ):
-        found = [tensors.get(f"{prefix}.{part}") for part in ("mean", "std", "log")]
-        for i, spec in enumerate(specs):
-            logs = float(spec.transform == "log1p")
-            for tensor, value in zip(found, (spec.mean, spec.std, logs), strict=True):
-                if tensor is None or i >= len(tensor):
-                    continue
-                if abs(float(tensor[i]) - value) > 1e-6 * abs(value) + 1e-30:
-                    problems.append(
-                        f"'{spec.name}' is scaled with {float(tensor[i])} in {prefix} "
-                        f"but its card says {value}"
-                    )
+        stated = {
+            "mean": [spec.mean for spec in specs],
+            "std": [spec.std for spec in specs],
+            "log": [float(spec.transform == "log1p") for spec in specs],
+        }
+        for part, values in stated.items():
+            found = tensors.get(f"{name}.{part}")
+            if found is not None and found.shape == (len(specs),):
+                problems += _differences(f"{name}.{part}", specs, values, found)
     return problems
+
+
+def _differences(
+    name: str, specs: Sequence[VariableSpec], values: Sequence[float], found: Tensor
+) -> list[str]:
+    """List where a tensor (float32) and the card (float64) disagree."""
+    return [
+        f"'{spec.name}' has {actual} in tensor '{name}' but its card says {value}"
+        for spec, value, actual in zip(specs, values, found.tolist(), strict=True)
+        if not math.isclose(actual, value, rel_tol=1e-6, abs_tol=1e-30)
+    ]
 
 
 def _empty(card: Card, source: str) -> nn.Module:

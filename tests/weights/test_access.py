@@ -1,0 +1,164 @@
+"""The calls of a user: list, fetch, load, and what `weights=` and `head=` mean."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import xstefaland
+from xstefaland.errors import (
+    InputError,
+    UnknownTargetError,
+    WeightsError,
+    WeightsNotFoundError,
+)
+from xstefaland.weights import (
+    Weights,
+    fetch,
+    fetch_all,
+    load,
+    resolve_encoder,
+    resolve_head,
+    resolve_heads,
+)
+
+
+@pytest.fixture
+def shelf(table, encoder_file: Weights, make_head, monkeypatch) -> dict[str, Weights]:
+    """An encoder, a direct head and an HBV head; the mirror is the test's folder."""
+    heads = {
+        "flow": make_head("flow-v1", ["streamflow"]),
+        "hbv": make_head("hbv-v1", ["streamflow", "recharge"]),
+    }
+    table.add(encoder_file, "base")
+    table.add(heads["flow"], "resconn")
+    table.add(heads["hbv"], "resconn-hbv", default_for=("recharge",))
+    monkeypatch.setenv("XSTEFALAND_WEIGHTS_URL", str(encoder_file.path.parent))
+    return {"encoder": encoder_file, **heads}
+
+
+def test_list(shelf: dict[str, Weights], tmp_path: Path) -> None:
+    """The table has one row per file and knows what is in the cache."""
+    cached = tmp_path / "cache" / "v1" / "tiny-v1.safetensors"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(shelf["encoder"].path.read_bytes())
+    frame = xstefaland.weights.list().set_index("name")
+    assert frame.index.tolist() == ["tiny-v1", "flow-v1", "hbv-v1"]
+    assert frame.cached.tolist() == [True, False, False]
+    assert frame.loc["hbv-v1", "targets"] == ("streamflow", "recharge")
+    assert frame.loc["tiny-v1", "size"] == cached.stat().st_size
+    assert frame.loc["flow-v1", "encoder"] == "tiny-v1"
+    assert not frame.bundled.any()
+
+
+def test_fetch(shelf: dict[str, Weights]) -> None:
+    """A name gives a path; all names give all paths."""
+    assert fetch("flow-v1") == shelf["flow"].path
+    assert [path.name for path in fetch_all()] == [
+        "tiny-v1.safetensors",
+        "flow-v1.safetensors",
+        "hbv-v1.safetensors",
+    ]
+    with pytest.raises(WeightsNotFoundError, match=r"'nothing'.*tiny-v1, flow-v1"):
+        fetch("nothing")
+
+
+def test_load_by_name_path_or_open(
+    shelf: dict[str, Weights], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name, a string path, a Path and open weights all work."""
+    encoder = shelf["encoder"]
+    assert load("tiny-v1") == encoder
+    assert load(str(encoder.path)) == encoder
+    assert load(encoder.path) == encoder
+    assert load(encoder) is encoder
+    monkeypatch.chdir(encoder.path.parent)
+    os.rename("tiny-v1.safetensors", "local")
+    assert load("local") == encoder  # a file of that name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tiny-v9", "no weights called 'tiny-v9'.*Known names: tiny-v1"),
+        ("./tiny-v1", "no weights file 'tiny-v1'"),
+        ("gone.safetensors", r"no weights file 'gone\.safetensors'.*weights\.list"),
+    ],
+)
+def test_load_of_nothing(shelf: dict[str, Weights], text: str, message: str) -> None:
+    """A wrong name lists names, a wrong path says there is no file."""
+    with pytest.raises(WeightsNotFoundError, match=message):
+        load(text)
+
+
+def test_default_encoder(shelf: dict[str, Weights]) -> None:
+    """Without `weights=` it is the table's default."""
+    assert resolve_encoder() == shelf["encoder"]
+    assert resolve_encoder(shelf["encoder"].path) == shelf["encoder"]
+
+
+def test_head_as_encoder(shelf: dict[str, Weights]) -> None:
+    """A head in `weights=` is told where it belongs."""
+    with pytest.raises(WeightsError, match=r"'flow-v1' is a head.*`head="):
+        resolve_encoder("flow-v1")
+
+
+def test_default_heads(shelf: dict[str, Weights]) -> None:
+    """Each target has its own default head."""
+    found = resolve_heads(["streamflow", "recharge"])
+    assert found == {"streamflow": shelf["flow"], "recharge": shelf["hbv"]}
+    assert resolve_head("streamflow") == shelf["flow"]
+
+
+@pytest.mark.parametrize("head", ["resconn-hbv", "hbv-v1", "path", "open"])
+def test_named_head(shelf: dict[str, Weights], head: str) -> None:
+    """A sort, a name, a path or open weights serve all targets."""
+    chosen = {"path": shelf["hbv"].path, "open": shelf["hbv"]}.get(head, head)
+    found = resolve_heads(["streamflow", "recharge"], chosen)
+    assert set(found.values()) == {shelf["hbv"]}
+
+
+def test_unknown_targets_are_listed(shelf: dict[str, Weights]) -> None:
+    """All unknown targets, and all known ones, are in one error."""
+    with pytest.raises(
+        UnknownTargetError, match=r"'rain'.*Targets: recharge, streamflow"
+    ):
+        resolve_head("rain")
+    with pytest.raises(UnknownTargetError, match=r"'rain', 'hail'.*Targets: recharge"):
+        resolve_heads(["rain", "streamflow", "hail"])
+
+
+@pytest.mark.parametrize("head", ["resconn", "flow-v1"])
+def test_head_lacks_targets(shelf: dict[str, Weights], head: str) -> None:
+    """Targets that a named head lacks are listed with those it has."""
+    with pytest.raises(UnknownTargetError, match=r"'recharge'.* streamflow"):
+        resolve_heads(["streamflow", "recharge"], head)
+
+
+def test_file_that_lacks_targets(shelf: dict[str, Weights]) -> None:
+    """The same for a head given by path, with every target it lacks."""
+    with pytest.raises(
+        UnknownTargetError, match="'flow-v1' does not predict 'recharge', 'rain'"
+    ):
+        resolve_heads(["recharge", "streamflow", "rain"], shelf["flow"].path)
+
+
+def test_encoder_as_head(shelf: dict[str, Weights]) -> None:
+    """An encoder in `head=` is told where it belongs."""
+    with pytest.raises(WeightsError, match=r"is an encoder.*`weights="):
+        resolve_head("streamflow", "tiny-v1")
+
+
+def test_unknown_head(shelf: dict[str, Weights]) -> None:
+    """An unknown head lists names and sorts."""
+    with pytest.raises(WeightsNotFoundError, match=r"'lstm'.*resconn, resconn-hbv"):
+        resolve_head("streamflow", "lstm")
+
+
+@pytest.mark.parametrize("targets", ["streamflow", []])
+def test_targets_must_be_a_list(shelf: dict[str, Weights], targets: object) -> None:
+    """A string or nothing is no list of targets."""
+    with pytest.raises(InputError, match="pass a list of at least one"):
+        resolve_heads(targets)  # type: ignore[arg-type]

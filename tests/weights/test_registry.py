@@ -1,0 +1,155 @@
+"""The table: consistent, complete, and safely edited."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from xstefaland.errors import UnknownTargetError, WeightsError, WeightsNotFoundError
+from xstefaland.weights import Weights, read, registry
+from xstefaland.weights.files import sha256_of
+from xstefaland.weights.record import record
+
+SHIPPED = registry.table()
+LIMIT = 24_000_000  # bytes of all bundled weights
+
+
+@pytest.mark.parametrize("entry", SHIPPED.entries, ids=SHIPPED.names)
+def test_bundled_file_is_the_listed_one(entry: registry.Entry) -> None:
+    """Each published bundled file is there, with its hash, and its card agrees."""
+    if not entry.bundled or entry.sha256 is None:
+        pytest.skip("not bundled or not published yet")
+    path = registry.BUNDLED / entry.file
+    assert sha256_of(path) == entry.sha256
+    assert path.stat().st_size == entry.size
+    card = read(path).card
+    assert (card.name, card.kind, card.licence) == (
+        entry.name,
+        entry.kind,
+        entry.licence,
+    )
+    assert tuple(target.name for target in card.targets) == entry.targets
+    if card.encoder is not None:
+        encoder = SHIPPED.get(card.encoder.name)
+        assert card.encoder.sha256 == encoder.sha256
+        assert entry.encoder == encoder.name
+
+
+def test_bundled_folder_holds_nothing_else() -> None:
+    """Every weights file in the package is listed, and all are small enough."""
+    files = sorted(registry.BUNDLED.glob("*.safetensors"))
+    listed = {e.file for e in SHIPPED.entries if e.bundled and e.sha256}
+    assert {path.name for path in files} == listed
+    assert sum(path.stat().st_size for path in files) <= LIMIT
+
+
+def test_names_of_the_plan() -> None:
+    """The default encoder and the heads have the names the documents promise."""
+    assert SHIPPED.default_encoder == "stefaland-base-v1"
+    assert SHIPPED.head_for("streamflow").name == "streamflow-resconn-v1"
+    assert SHIPPED.head_for("streamflow", "resconn").name == "streamflow-resconn-v1"
+    hbv = SHIPPED.head_for("streamflow", "resconn-hbv")
+    assert hbv.name == "streamflow-resconn-hbv-v1"
+    assert SHIPPED.head_for("evapotranspiration").name == hbv.name
+    assert SHIPPED.head_for("soil_moisture").name == "soil-moisture-resconn-v1"
+
+
+def test_unknown_target_lists_targets() -> None:
+    """An unknown target is answered with those that exist."""
+    with pytest.raises(UnknownTargetError, match=r"'snowfall'.*recharge.*streamflow"):
+        SHIPPED.head_for("snowfall")
+
+
+def test_sort_of_head_lacks_target() -> None:
+    """A head that exists but lacks the target says what it predicts."""
+    with pytest.raises(
+        UnknownTargetError, match="'resconn-hbv' does not predict 'soil"
+    ):
+        SHIPPED.head_for("soil_moisture", "resconn-hbv")
+
+
+def test_unknown_name_lists_names() -> None:
+    """An unknown name is answered with the names and the sorts of heads."""
+    with pytest.raises(WeightsNotFoundError, match=r"stefaland-base-v1.*resconn-hbv"):
+        SHIPPED.get("stefaland-huge-v9")
+
+
+def test_record_replaces_a_line(table, encoder_file: Weights, make_head) -> None:
+    """Publishing again replaces the line and moves the default."""
+    table.add(encoder_file, "base")
+    first = make_head("a-v1", ["streamflow"])
+    table.add(first, "resconn")
+    second = make_head("b-v1", ["streamflow", "recharge"])
+    entry = record(
+        second,
+        alias="resconn-hbv",
+        version="v2",
+        description="better",
+        default_for=["streamflow", "recharge"],
+        bundled=False,
+    )
+    found = registry.table()
+    assert found.names == ("tiny-v1", "a-v1", "b-v1")
+    assert found.get("b-v1") == entry
+    assert entry.sha256 == second.sha256
+    assert entry.encoder == "tiny-v1"
+    assert found.get("a-v1").default_for == ()
+    assert found.head_for("streamflow").name == "b-v1"
+    assert found.head_for("streamflow", "resconn").name == "a-v1"
+
+
+def test_record_refuses_a_contradiction(table, encoder_file, make_head) -> None:
+    """A table that would be wrong is not written."""
+    table.add(encoder_file, "base")
+    before = registry.REGISTRY_FILE.read_text()
+    head = make_head("a-v1", ["streamflow"])
+    with pytest.raises(WeightsError, match="'streamflow' has 0 default heads"):
+        record(head, alias="resconn", version="v1", description="", bundled=False)
+    assert registry.REGISTRY_FILE.read_text() == before
+
+
+def test_record_wants_bundled_files_in_place(table, encoder_file: Weights) -> None:
+    """A file to be bundled must lie in the package."""
+    with pytest.raises(WeightsError, match="is to be bundled; save it in"):
+        record(encoder_file, alias="base", version="v1", description="")
+
+
+def test_bundled_record(table, encoder_file: Weights, tmp_path: Path) -> None:
+    """A file in the bundled folder is entered as bundled."""
+    registry.REGISTRY_FILE.write_text('{"default_encoder": "tiny-v1", "entries": []}')
+    path = registry.BUNDLED / "tiny-v1.safetensors"
+    path.write_bytes(encoder_file.path.read_bytes())
+    with pytest.raises(WeightsError, match="default encoder 'tiny-v1' is not listed"):
+        registry.table()
+    table.add(encoder_file, "base", sha256=None, bundled=True)
+    record(read(path), alias="base", version="v1", description="tiny")
+    assert registry.table().get("tiny-v1").sha256 == encoder_file.sha256
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sha256": "sha256:12"}, "has no full sha256"),
+        ({"kind": "thing"}, "has kind 'thing'"),
+        ({"encoder": "other"}, "has encoder 'other', not listed"),
+        ({"default_for": ["streamflow", "x"]}, "default for targets it does not"),
+        ({"name": "tiny-v1"}, "'tiny-v1' is listed twice"),
+        ({"colour": "blue"}, "unknown columns"),
+        ({"targets": [], "default_for": []}, "has no targets"),
+    ],
+)
+def test_wrong_table_is_refused(
+    table, encoder_file: Weights, make_head, changes: dict[str, object], message: str
+) -> None:
+    """A slip of the hand in the table is found when it is read."""
+    table.add(encoder_file, "base")
+    table.add(make_head("a-v1", ["streamflow"]), "resconn")
+    lines = [asdict(entry) for entry in table.entries]
+    lines[1].update(changes)
+    content = {"default_encoder": "tiny-v1", "entries": lines}
+    registry.REGISTRY_FILE.write_text(json.dumps(content))
+    with pytest.raises(WeightsError, match=message):
+        registry.table()
