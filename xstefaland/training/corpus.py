@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xstefaland.errors import InputError
+from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.training.sources import FILES, SOURCES, Source
 
 logger = logging.getLogger("xstefaland")
@@ -145,10 +146,8 @@ class Corpus:
             )
         self.shards = {name: Shard(folder / name) for name in found}
         self.forcing = FORCING
-        columns = pd.Index([])
-        for shard in self.shards.values():
-            columns = columns.union(shard.attributes.columns, sort=False)
-        self.attributes = tuple(str(c) for c in columns)
+        columns = {c for s in self.shards.values() for c in s.attributes.columns}
+        self.attributes = tuple(name for name in CATALOGUE if name in columns)
         self._tables = {
             name: shard.attributes.reindex(columns=list(self.attributes)).to_numpy(
                 np.float32

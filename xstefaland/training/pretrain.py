@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xstefaland.errors import InputError
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import EncoderConfig, StefaLand
 from xstefaland.training.corpus import Batch, Corpus, left_out_sites, masks, statistics
@@ -299,6 +300,11 @@ class _Run:
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         state = torch.load(path, weights_only=True)
+        if EncoderConfig.from_dict(state["config"]) != self.model.config:
+            raise InputError(
+                f"{str(path)!r} was trained with another configuration or corpus; "
+                "give another `folder=`, or delete the checkpoint to start again."
+            )
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.epoch, self.done, self.samples = state["position"]
