@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA_VARIABLE = "XSTEFALAND_TEST_DATA"
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real observations; a test that asks for it is skipped without one."""
-    default = ROOT.parent / "shared" / "data"
-    folder = Path(os.environ.get("XSTEFALAND_TEST_DATA", default))
+    folder = Path(os.environ.get(DATA_VARIABLE) or ROOT.parent / "shared" / "data")
     if not folder.is_dir():
-        pytest.skip(f"no real data at {folder}; set XSTEFALAND_TEST_DATA to its folder")
+        pytest.skip(f"no real data at {folder}; set {DATA_VARIABLE} to its folder")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test on real data that skips although their folder was named."""
+    report = yield
+    on_data = "real_data" in getattr(item, "fixturenames", ())
+    excused = hasattr(report, "wasxfail") or item.get_closest_marker("gpu")
+    if report.skipped and on_data and os.environ.get(DATA_VARIABLE) and not excused:
+        report.outcome = "failed"
+        report.longrepr = f"{DATA_VARIABLE} is set, yet skipped: {report.longrepr}"
+    return report
