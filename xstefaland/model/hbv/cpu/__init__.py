@@ -1,0 +1,1 @@
+"""HBV forward and backward in compiled code for the CPU, with numba."""
