@@ -209,8 +209,9 @@ FORCINGS: tuple[Variable, ...] = (
         aliases="vp vapor_pressure actual_vapour_pressure actual_vapor_pressure",
     ),
     _forcing(
-        "wind_speed", "m s-1", (0, 60), "wind speed near the surface",
-        cf="wind_speed", aliases="sfcWind si10 10m_wind_speed vs wind ws wind_speed_10m",
+        "wind_speed", "m s-1", (0, 60), "wind speed near the ground",
+        cf="wind_speed",
+        aliases="sfcWind si10 10m_wind_speed vs wind ws wind_speed_10m",
     ),
     _forcing(
         "eastward_wind", "m s-1", (-60, 60), "eastward wind near the surface",
@@ -268,7 +269,8 @@ FORCINGS: tuple[Variable, ...] = (
         "land surface temperature at night", aliases="lst_night lst_night_1km",
     ),
     _forcing(
-        "soil_temperature", "degC", (-60, 70), "temperature of the uppermost soil layer",
+        "soil_temperature", "degC", (-60, 70),
+        "temperature of the uppermost soil layer",
         aliases="stl1 soil_temperature_level_1 soil_temperature_level_1_mean",
     ),
 )  # fmt: skip

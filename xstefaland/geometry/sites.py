@@ -1,0 +1,198 @@
+"""Which dimensions of a Dataset are sites, and where the sites lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from xstefaland.geometry.crs import find_crs, latitude_of
+
+_DEGREES_NORTH = frozenset(
+    ("degrees_north", "degree_north", "degrees_N", "degree_N", "degreesN", "degreeN")
+)
+_NAMES = ("lat", "latitude", "gauge_lat")
+
+
+def site_dims(ds: xr.Dataset, names: Sequence[str]) -> tuple[str, ...]:
+    """Dimensions of the given variables besides `time`, in the Dataset's order.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Data.
+    names : sequence of str
+        Variables to look at, as a rule the forcings.
+
+    Returns
+    -------
+    tuple of str
+        Empty for a single site.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"pr": (("time", "lat", "lon"), np.zeros((2, 3, 4)))})
+    >>> site_dims(ds, ["pr"])
+    ('lat', 'lon')
+    """
+    by_size = sorted(names, key=lambda name: -ds[name].ndim)
+    dims = [str(dim) for name in by_size for dim in ds[name].dims if dim != "time"]
+    return tuple(dict.fromkeys(dims))
+
+
+@dataclass(frozen=True)
+class LatitudeSource:
+    """Where the latitude of the sites comes from.
+
+    Attributes
+    ----------
+    how : {"stated", "projected", "geometry"}
+        A variable in degrees, projected coordinates, or polygons and points.
+    names : tuple of str
+        Variables of the Dataset: the latitude, (x, y), or the geometry.
+    """
+
+    how: Literal["stated", "projected", "geometry"]
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return a few words for a report."""
+        what = {"projected": " through the CRS", "geometry": " (centroids)"}
+        return ", ".join(self.names) + what.get(self.how, "")
+
+
+def find_latitude(ds: xr.Dataset, dims: Sequence[str]) -> LatitudeSource | None:
+    """Find out where latitudes come from, without computing them.
+
+    In this order: CF `standard_name` or units, the names `lat`, `latitude` and
+    `gauge_lat`, the coordinates `x` and `y` with a stated CRS, a geometry with a CRS.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Data.
+    dims : sequence of str
+        Site dimensions.
+
+    Returns
+    -------
+    LatitudeSource or None
+        None where the Dataset does not say.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset(coords={"gauge_lat": ("basin", [45.0])})
+    >>> print(find_latitude(ds, ["basin"]))
+    gauge_lat
+    """
+    name = _stated_latitude(ds, dims)
+    if name is not None:
+        return LatitudeSource("stated", (name,))
+    x, y = _axis(ds, dims, "x"), _axis(ds, dims, "y")
+    geometry = _geometry(ds, dims)
+    if (x is None or y is None) and geometry is None:
+        return None
+    if find_crs(ds) is None:
+        return None
+    if x is not None and y is not None:
+        return LatitudeSource("projected", (x, y))
+    return LatitudeSource("geometry", (str(geometry),))
+
+
+def latitude(
+    ds: xr.Dataset, dims: Sequence[str], source: LatitudeSource | None
+) -> xr.DataArray:
+    """Latitude of every site.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Data.
+    dims : sequence of str
+        Site dimensions.
+    source : LatitudeSource or None
+        Result of :func:`find_latitude`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims `dims`, float32 [degrees north]; NaN where unknown or beyond the poles.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset(coords={"lat": [50.0, 51.0], "lon": [7.0, 8.0, 9.0]})
+    >>> latitude(ds, ("lat", "lon"), find_latitude(ds, ("lat", "lon"))).values[:, 0]
+    array([50., 51.], dtype=float32)
+    """
+    values = xr.Variable((), np.nan) if source is None else _values(ds, source)
+    values = values.astype(np.float32)
+    values = values.where(abs(values) <= 90)  # type: ignore[no-untyped-call]
+    sizes = {dim: ds.sizes[dim] for dim in dims}
+    return xr.DataArray(values.set_dims(sizes).transpose(*dims), name="latitude")
+
+
+def _values(ds: xr.Dataset, source: LatitudeSource) -> xr.Variable:
+    if source.how == "stated":
+        return ds[source.names[0]].variable
+    crs = find_crs(ds)
+    if crs is None:
+        return xr.Variable((), np.nan)
+    if source.how == "geometry":
+        import shapely
+
+        shapes = ds[source.names[0]].variable
+        points = shapely.centroid(shapes.values)
+        return shapes.copy(
+            data=latitude_of(shapely.get_x(points), shapely.get_y(points), crs)
+        )
+    x, y = (ds[name].variable for name in source.names)
+    across, up = xr.broadcast(xr.DataArray(x), xr.DataArray(y))
+    return xr.Variable(up.dims, latitude_of(across.values, up.values, crs))
+
+
+def _stated_latitude(ds: xr.Dataset, dims: Sequence[str]) -> str | None:
+    fitting = [
+        str(name)
+        for name, variable in ds.variables.items()
+        if set(variable.dims) <= set(dims) and variable.dtype.kind in "fiu"
+    ]
+    bounds = {v.attrs.get("bounds") for v in ds.variables.values()}
+    by_attrs = [n for n in fitting if n not in bounds and _says_latitude(ds[n].attrs)]
+    by_name = [n for known in _NAMES for n in fitting if n.lower() == known]
+    preferred = [n for n in by_name if n in by_attrs]
+    return next(iter((*preferred, *by_attrs, *by_name)), None)
+
+
+def _says_latitude(attrs: dict[str, object]) -> bool:
+    if attrs.get("standard_name") == "latitude":
+        return True
+    return "standard_name" not in attrs and attrs.get("units") in _DEGREES_NORTH
+
+
+def _axis(ds: xr.Dataset, dims: Sequence[str], letter: str) -> str | None:
+    """Coordinate along an axis of a projection."""
+    standard = f"projection_{letter}_coordinate"
+    for name, variable in ds.coords.items():
+        known = (
+            variable.attrs.get("standard_name") == standard
+            or variable.attrs.get("axis") == letter.upper()
+            or str(name).lower() == letter
+        )
+        if known and set(variable.dims) <= set(dims) and variable.dtype.kind in "fiu":
+            return str(name)
+    return None
+
+
+def _geometry(ds: xr.Dataset, dims: Sequence[str]) -> str | None:
+    """Coordinate that holds shapely geometries, one per site."""
+    for name, variable in ds.coords.items():
+        fits = variable.ndim == 1 and set(variable.dims) <= set(dims)
+        fits = fits and variable.chunks is None
+        if fits and variable.dtype.kind == "O" and variable.size:
+            first = next((each for each in variable.values if each is not None), None)
+            if hasattr(first, "geom_type"):
+                return str(name)
+    return None

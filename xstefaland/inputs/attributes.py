@@ -1,0 +1,161 @@
+"""What can be derived from other inputs, and how: one recipe per line.
+
+A recipe works on plain arrays, `(..., time)` for forcings and `(..., 1)` for values per
+site, so the same code serves a whole array and one chunk of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from xstefaland.inputs import humidity
+from xstefaland.inputs.climate import CLIMATE_INDICES, climate_indices
+from xstefaland.inputs.pet import oudin
+
+Array = npt.NDArray[Any]
+
+LATITUDE = "latitude"
+"""Name under which recipes ask for the latitude of a site [degrees north]."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way to derive one variable.
+
+    Attributes
+    ----------
+    name : str
+        Canonical name of the result, in catalogue units.
+    ingredients : tuple of str
+        Canonical names, in catalogue units, in the order of the function's arguments.
+    note : str
+        How it is done, for the report.
+    function : callable
+        Arrays and the dates of the record to the result; None for a climate index,
+        which :func:`derive_climate` computes with all the others.
+    """
+
+    name: str
+    ingredients: tuple[str, ...]
+    note: str
+    function: Callable[..., Array] | None = None
+
+    @property
+    def climate(self) -> bool:
+        """Whether this is a climate index of the record."""
+        return self.function is None
+
+
+def _mean_of_extremes(high: Array, low: Array, dates: pd.DatetimeIndex) -> Array:
+    return np.asarray((high + low) / 2)
+
+
+def _oudin(temperature: Array, latitude: Array, dates: pd.DatetimeIndex) -> Array:
+    return oudin(temperature, latitude[..., 0], dates.day_of_year)
+
+
+def _dewpoint(dewpoint: Array, dates: pd.DatetimeIndex) -> Array:
+    return humidity.vapour_pressure_from_dewpoint(dewpoint)
+
+
+def _specific(specific: Array, pressure: Array, dates: pd.DatetimeIndex) -> Array:
+    return humidity.vapour_pressure_from_specific_humidity(specific, pressure)
+
+
+def _at_elevation(specific: Array, elevation: Array, dates: pd.DatetimeIndex) -> Array:
+    pressure = humidity.air_pressure(elevation)
+    return humidity.vapour_pressure_from_specific_humidity(specific, pressure)
+
+
+def _relative(relative: Array, warm: Array, dates: pd.DatetimeIndex) -> Array:
+    return humidity.vapour_pressure_from_relative_humidity(relative, warm)
+
+
+def _saturation(vapour: Array, warm: Array, dates: pd.DatetimeIndex) -> Array:
+    return humidity.relative_humidity_from_vapour_pressure(vapour, warm)
+
+
+def _speed(east: Array, north: Array, dates: pd.DatetimeIndex) -> Array:
+    return humidity.wind_speed_from_components(east, north)
+
+
+_RAIN, _WARM, _PET = "precipitation", "temperature", "potential_evapotranspiration"
+_CLIMATE_INGREDIENTS = {
+    "pet_mean": (_PET,),
+    "aridity": (_RAIN, _PET),
+    "p_seasonality": (_RAIN, _WARM),
+    "frac_snow": (_RAIN, _WARM),
+    "temperature_mean": (_WARM,),
+    "temperature_range": (_WARM,),
+}
+
+RECIPES: tuple[Recipe, ...] = (
+    Recipe(_WARM, ("temperature_max", "temperature_min"),
+           "mean of maximum and minimum", _mean_of_extremes),
+    Recipe(_PET, (_WARM, LATITUDE), "Oudin from temperature and latitude", _oudin),
+    Recipe("vapour_pressure", ("dewpoint_temperature",), "FAO-56", _dewpoint),
+    Recipe("vapour_pressure", ("specific_humidity", "surface_pressure"),
+           "from specific humidity and pressure", _specific),
+    Recipe("vapour_pressure", ("specific_humidity", "elevation"),
+           "from specific humidity, pressure by elevation", _at_elevation),
+    Recipe("vapour_pressure", ("relative_humidity", _WARM), "FAO-56", _relative),
+    Recipe("relative_humidity", ("vapour_pressure", _WARM), "FAO-56", _saturation),
+    Recipe("wind_speed", ("eastward_wind", "northward_wind"),
+           "speed of the mean wind", _speed),
+    *(Recipe(name, _CLIMATE_INGREDIENTS.get(name, (_RAIN,)), "from the forcing")
+      for name in CLIMATE_INDICES),
+)  # fmt: skip
+"""All recipes; for one variable the first whose ingredients are at hand is taken."""
+
+
+def recipes_for(name: str) -> Iterator[Recipe]:
+    """Recipes of one variable, the best one first.
+
+    Examples
+    --------
+    >>> [recipe.ingredients for recipe in recipes_for("relative_humidity")]
+    [('vapour_pressure', 'temperature')]
+    """
+    return (recipe for recipe in RECIPES if recipe.name == name)
+
+
+def ingredients_of(name: str) -> frozenset[str]:
+    """Every variable from which `name` might be derived, through any recipe.
+
+    Examples
+    --------
+    >>> sorted(ingredients_of("potential_evapotranspiration"))
+    ['latitude', 'temperature', 'temperature_max', 'temperature_min']
+    """
+    found: set[str] = set()
+    new = {name}
+    while new:
+        found |= new
+        new = {i for n in new for r in recipes_for(n) for i in r.ingredients} - found
+    return frozenset(found - {name})
+
+
+def derive_climate(have: dict[str, Array], dates: pd.DatetimeIndex) -> dict[str, Array]:
+    """Climate attributes from the forcings there are.
+
+    Parameters
+    ----------
+    have : dict of str to ndarray, shape (..., time)
+        Forcings by canonical name; those that are not there count as missing.
+    dates : pandas.DatetimeIndex, shape (time,)
+        Every day of the record.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (...)
+        See :func:`xstefaland.inputs.climate.climate_indices`.
+    """
+    nothing = np.full(len(dates), np.nan, dtype=np.float32)
+    rain, warm, pet = (have.get(name, nothing) for name in (_RAIN, _WARM, _PET))
+    return climate_indices(rain, warm, pet, dates)
