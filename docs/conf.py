@@ -1,0 +1,39 @@
+"""Sphinx configuration: `make docs` builds with every warning an error."""
+
+from __future__ import annotations
+
+import sphinx_autosummary_accessors
+
+import xstefaland
+
+project = "xstefaland"
+copyright = "The xstefaland developers, Apache-2.0"
+author = "The xstefaland developers"
+version = release = xstefaland.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_autosummary_accessors",
+    "sphinx_copybutton",
+]
+templates_path = [sphinx_autosummary_accessors.templates_path]
+exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
+
+autosummary_generate = True
+autodoc_typehints = "none"  # numpydoc's Parameters have them, with shapes and units
+numpydoc_show_class_members = False
+
+nb_execution_mode = "cache"  # pages run with the weights that ship
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+html_theme = "furo"
+html_title = "xstefaland"
+html_static_path = ["_static"]
