@@ -76,7 +76,7 @@ class VariableEmbedding(nn.Module):
             scalar = self.missing if substitute is None else substitute
             values = torch.where(missing, scalar, values)
             missing = torch.zeros_like(missing)
-        values = values.masked_fill(missing, 0.0)
+        values = values.masked_fill(missing, 0.0).to(self.weight1.dtype)
         hidden = functional.gelu(values.unsqueeze(-1) * self.weight1 + self.bias1)
         present = (~missing).to(hidden.dtype)
         hidden = self.dropout(hidden) * present.unsqueeze(-1)
@@ -109,6 +109,7 @@ class CalendarEmbedding(nn.Module):
         features = torch.cat(
             [angle.sin().unsqueeze(-1), angle.cos().unsqueeze(-1), place], -1
         )
+        features = features.to(self.expand.weight.dtype)
         out: Tensor = self.project(functional.gelu(self.expand(features)))
         return out
 

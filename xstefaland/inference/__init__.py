@@ -1,0 +1,1 @@
+"""Inference: Datasets through encoders and heads, block by block."""

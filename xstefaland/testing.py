@@ -1,0 +1,301 @@
+"""Synthetic examples and tiny random weights: for tests, docs and first steps.
+
+Nothing here is real: the weather is made by formula and the weights are random.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from xstefaland.model import StefaLand
+    from xstefaland.weights import VariableSpec, Weights
+
+FORCING = {
+    "precipitation": (0.5, 0.8, "mm d-1", "log1p"),
+    "temperature": (10.0, 10.0, "degC", "linear"),
+    "shortwave_radiation": (180.0, 90.0, "W m-2", "linear"),
+}
+"""Forcing of the tiny weights: mean, deviation (transformed), units, transform."""
+
+ATTRIBUTES = {
+    "elevation": (600.0, 500.0, "m", "topography"),
+    "slope": (20.0, 15.0, "m km-1", "topography"),
+    "clay": (22.0, 10.0, "percent", "soil"),
+    "frac_forest": (0.4, 0.3, "1", "vegetation"),
+}
+"""Attributes of the tiny weights: mean, standard deviation, units, masking group."""
+
+
+def example_points(
+    sites: int = 6, days: int = 1200, *, start: str = "2000-10-01", seed: int = 0
+) -> xr.Dataset:
+    """Return synthetic daily weather and attributes of a few sites.
+
+    Parameters
+    ----------
+    sites, days : int
+        Size.
+    start : str
+        First day.
+    seed : int
+        Another seed is another weather.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``precipitation`` [mm d-1], ``temperature`` [degC] and ``shortwave_radiation``
+        [W m-2] with dims ``(site, time)``; elevation, slope, clay and forest share
+        with dim ``site``; coordinates site, time, latitude, longitude.
+
+    Examples
+    --------
+    >>> dict(example_points(sites=2, days=10).sizes)
+    {'site': 2, 'time': 10}
+    """
+    rng = np.random.default_rng(seed)
+    latitude = rng.uniform(30, 55, sites).round(3)
+    longitude = rng.uniform(-120, -70, sites).round(3)
+    coords = {
+        "site": [f"site{number:03d}" for number in range(sites)],
+        "time": pd.date_range(start, periods=days, name="time"),
+        "latitude": ("site", latitude, {"units": "degrees_north"}),
+        "longitude": ("site", longitude, {"units": "degrees_east"}),
+    }
+    return _dataset(("site",), coords, latitude, rng)
+
+
+def example_grid(
+    rows: int = 3,
+    columns: int = 4,
+    days: int = 500,
+    *,
+    start: str = "2001-01-01",
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return synthetic daily weather and attributes of a small grid.
+
+    Parameters
+    ----------
+    rows, columns, days : int
+        Size.
+    start : str
+        First day.
+    seed : int
+        Another seed is another weather.
+
+    Returns
+    -------
+    xarray.Dataset
+        The variables of :func:`example_points` with dims ``(time, lat, lon)``, and a
+        scalar coordinate ``spatial_ref`` (EPSG:4326). One cell is sea: all NaN.
+
+    Examples
+    --------
+    >>> example_grid().temperature.dims
+    ('time', 'lat', 'lon')
+    """
+    rng = np.random.default_rng(seed)
+    latitude = 45.0 - 0.25 * np.arange(rows)
+    coords = {
+        "lat": ("lat", latitude, {"units": "degrees_north"}),
+        "lon": ("lon", 5 + 0.25 * np.arange(columns), {"units": "degrees_east"}),
+        "time": pd.date_range(start, periods=days, name="time"),
+        "spatial_ref": ((), 0, {"grid_mapping_name": "latitude_longitude"}),
+    }
+    place = np.broadcast_to(latitude[:, None], (rows, columns))
+    ds = _dataset(("lat", "lon"), coords, place, rng)
+    land = xr.DataArray(np.ones((rows, columns), bool), dims=("lat", "lon"))
+    land[-1, -1] = False
+    ds = ds.where(land).transpose("time", "lat", "lon")
+    for name in ds.data_vars:
+        ds[name].attrs["grid_mapping"] = "spatial_ref"
+    return ds
+
+
+def tiny_encoder(seed: int = 0, **config: Any) -> StefaLand:
+    """Return a small encoder with random weights, in evaluation mode.
+
+    Parameters
+    ----------
+    seed : int
+        Another seed gives other weights.
+    **config
+        Entries of :class:`~xstefaland.model.EncoderConfig` to change.
+    """
+    import torch
+
+    from xstefaland.model import EncoderConfig, StefaLand
+
+    small = {"d_model": 16, "layers": 2, "heads": 2, "ffn": 32, "dropout": 0.1}
+    names = {"forcing": tuple(FORCING), "attributes": tuple(ATTRIBUTES)}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = StefaLand(EncoderConfig(**{**names, **small, **config}))
+        for parameter in model.parameters():  # far from zero, so that errors show
+            parameter.data.add_(torch.randn_like(parameter) * 0.1)
+    _scaled(model, model.config.forcing, model.config.attributes)
+    return model.eval()
+
+
+def tiny_weights(
+    path: str | os.PathLike[str], *, seed: int = 0, **config: Any
+) -> Weights:
+    """Write a small encoder with random weights to a file.
+
+    Parameters
+    ----------
+    path : path
+        The file to write, such as ``"tiny.safetensors"``.
+    seed, **config
+        See :func:`tiny_encoder`.
+
+    Returns
+    -------
+    Weights
+        The opened file, named ``"tiny"``: pass it as ``weights=``.
+    """
+    from xstefaland.weights import Card, save
+
+    model = tiny_encoder(seed, **config)
+    card = Card(
+        kind="encoder",
+        name="tiny",
+        config=model.config.to_dict(),
+        forcing=_forcing_specs(model.config.forcing),
+        attributes=_attribute_specs(model.config.attributes),
+        required=(("precipitation",), ("temperature",)),
+    )
+    return save(path, model.state_dict(), card)
+
+
+def tiny_head(
+    path: str | os.PathLike[str],
+    encoder: Weights,
+    targets: Sequence[str] = ("streamflow",),
+    *,
+    seed: int = 1,
+    masked_inputs: Sequence[str] = (),
+    **config: Any,
+) -> Weights:
+    """Write a small head with random weights for an encoder to a file.
+
+    Parameters
+    ----------
+    path : path
+        The file to write.
+    encoder : Weights
+        What :func:`tiny_weights` returned.
+    targets : sequence of str
+        What it says it predicts [mm d-1].
+    seed : int
+        Another seed gives other weights.
+    masked_inputs : sequence of str
+        Inputs hidden from encoder and head.
+    **config
+        Entries of :class:`~xstefaland.model.HeadConfig` to change.
+
+    Returns
+    -------
+    Weights
+        The opened file, named ``"tiny-head"``: pass it as ``head=``.
+    """
+    import torch
+
+    from xstefaland.model import HeadConfig, build_head
+    from xstefaland.weights import Card, EncoderReference, TargetSpec, save
+
+    names = {"forcing": ("precipitation", "temperature"), "attributes": ("elevation",)}
+    small = {"embedding": encoder.card.config["d_model"], "width": 8}
+    form = HeadConfig(targets=tuple(targets), **{**names, **small, **config})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = build_head(form)
+    _scaled(head.features, form.forcing, form.attributes)
+    card = Card(
+        kind="head",
+        name="tiny-head",
+        config=form.to_dict(),
+        forcing=_forcing_specs(form.forcing),
+        attributes=_attribute_specs(form.attributes),
+        encoder=EncoderReference(name=encoder.name, sha256=encoder.sha256),
+        targets=tuple(TargetSpec(name=name, units="mm d-1") for name in targets),
+        required=(("precipitation",), ("temperature",)),
+        masked_inputs=tuple(masked_inputs),
+        spinup_days=365,
+    )
+    return save(path, head.state_dict(), card)
+
+
+def _dataset(
+    dims: tuple[str, ...],
+    coords: dict[str, Any],
+    latitude: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> xr.Dataset:
+    """Make weather with seasons and spells, and attributes, from a formula."""
+    time = pd.DatetimeIndex(coords["time"])
+    shape = (*latitude.shape, len(time))
+    season = np.cos(2 * np.pi * (time.day_of_year.to_numpy() - 200) / 365.25)
+    north = latitude[..., None]
+    wet = rng.random(shape) < 0.35 - 0.1 * season
+    values = {
+        "precipitation": wet * rng.gamma(0.7, 9.0, shape),
+        "temperature": 28 - 0.4 * north + 11 * season + rng.normal(0, 2.5, shape),
+        "shortwave_radiation": (190 + 110 * season) * rng.uniform(0.5, 1.1, shape),
+    }
+    static = {
+        "elevation": rng.uniform(50, 1800, latitude.shape),
+        "slope": rng.uniform(1, 60, latitude.shape),
+        "clay": rng.uniform(5, 45, latitude.shape),
+        "frac_forest": rng.uniform(0, 1, latitude.shape),
+    }
+    data: dict[str, Any] = {
+        name: ((*dims, "time"), value.astype(np.float32), {"units": FORCING[name][2]})
+        for name, value in values.items()
+    }
+    for name, value in static.items():
+        data[name] = (dims, value.astype(np.float32), {"units": ATTRIBUTES[name][2]})
+    attrs = {"title": "synthetic example of xstefaland, made by formula"}
+    return xr.Dataset(data, coords, attrs)
+
+
+def _scaled(part: Any, forcing: Sequence[str], attributes: Sequence[str]) -> None:
+    """Give a part of a model the scaling of the tables above."""
+    lines = [FORCING[name] for name in forcing]
+    part.forcing_scaling.assign(
+        [line[0] for line in lines],
+        [line[1] for line in lines],
+        [line[3] == "log1p" for line in lines],
+    )
+    statics = [ATTRIBUTES[name] for name in attributes]
+    part.attribute_scaling.assign(
+        [line[0] for line in statics],
+        [line[1] for line in statics],
+        [False for _ in statics],
+    )
+
+
+def _forcing_specs(names: Sequence[str]) -> tuple[VariableSpec, ...]:
+    from xstefaland.weights import VariableSpec
+
+    return tuple(
+        VariableSpec(name=name, mean=mean, std=std, units=units, transform=transform)
+        for name, (mean, std, units, transform) in ((n, FORCING[n]) for n in names)
+    )
+
+
+def _attribute_specs(names: Sequence[str]) -> tuple[VariableSpec, ...]:
+    from xstefaland.weights import VariableSpec
+
+    return tuple(
+        VariableSpec(name=name, mean=mean, std=std, units=units, group=group)
+        for name, (mean, std, units, group) in ((n, ATTRIBUTES[n]) for n in names)
+    )
