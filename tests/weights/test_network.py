@@ -9,8 +9,16 @@ import pytest
 import torch
 
 from xstefaland.errors import WeightsError
-from xstefaland.model import StefaLand
-from xstefaland.weights import Card, Weights, require_encoder, save
+from xstefaland.model import HeadConfig, StefaLand, build_head
+from xstefaland.weights import (
+    Card,
+    EncoderReference,
+    TargetSpec,
+    VariableSpec,
+    Weights,
+    require_encoder,
+    save,
+)
 
 
 def test_wrong_tensors_are_all_listed(
@@ -78,3 +86,50 @@ def test_kinds_must_be_right(encoder_file: Weights) -> None:
     """An encoder in place of a head is named as such."""
     with pytest.raises(WeightsError, match="of kind 'encoder', not 'head'"):
         require_encoder(encoder_file, encoder_file)
+
+
+def test_real_head_round_trip(tmp_path: Path, encoder_file: Weights) -> None:
+    """A head with its scaling and bounds comes back from float16 and answers alike."""
+    torch.manual_seed(2)
+    config = HeadConfig(
+        targets=("streamflow",),
+        forcing=("precipitation",),
+        attributes=("elevation",),
+        embedding=8,
+        width=8,
+    )
+    head = build_head(config).eval()
+    rain = VariableSpec(name="precipitation", units="mm d-1", mean=3.0, std=5.0)
+    height = VariableSpec(name="elevation", units="m", mean=900.0, std=600.0)
+    card = Card(
+        kind="head",
+        name="real-v1",
+        config=config.to_dict(),
+        forcing=(rain,),
+        attributes=(height,),
+        encoder=EncoderReference(name="tiny-v1", sha256=encoder_file.sha256),
+        targets=(TargetSpec(name="streamflow", units="mm d-1", minimum=0.0),),
+    )
+    with pytest.raises(
+        WeightsError, match=r"4 problems.*\n.*features\.forcing_scaling"
+    ):
+        save(tmp_path / "h.safetensors", head.state_dict(), card)
+    head.features.forcing_scaling.assign([3.0], [5.0], [False])
+    head.features.attribute_scaling.assign([900.0], [600.0], [False])
+    weights = save(tmp_path / "h.safetensors", head.state_dict(), card, "float16")
+    inputs = torch.rand(2, 20, 8), torch.rand(2, 20, 1), torch.rand(2, 1)
+    torch.testing.assert_close(
+        weights.model()(*inputs), head(*inputs), rtol=1e-2, atol=1e-3
+    )
+
+
+def test_targets_must_be_the_configs() -> None:
+    """A head's card that lists other targets than its config is refused."""
+    with pytest.raises(WeightsError, match=r"`targets` lists .*'flow'.* config has"):
+        Card(
+            kind="head",
+            name="h",
+            config={"targets": ["streamflow"]},
+            encoder=EncoderReference(name="e", sha256="0" * 64),
+            targets=(TargetSpec(name="flow", units="mm d-1"),),
+        )

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 STATE_KEY = "model_state_dict"
 PARALLEL_PREFIX = "module."
 
+# what torch's restricted reader raises on damaged bytes
+DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, ValueError)
+
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read the model's tensors from a ``.pt`` or ``.safetensors`` file.
@@ -78,20 +81,26 @@ def _read_pickle(path: Path) -> Any:
             f"'{path}' is refused: it is no checkpoint of plain tensors and numbers "
             f"({str(error).splitlines()[0]}). Nothing in it was run."
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise WeightsError(f"'{path}' is no readable checkpoint ({error}).") from error
+    except DAMAGED as error:
+        raise WeightsError(f"'{path}' is no readable checkpoint ({error!r}).") from None
 
 
-def _numpy_scalars() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
+def _numpy_scalars() -> list[Any]:
     """List what a pickled numpy scalar names, with numpy 1 and numpy 2."""
-    scalar: Any = np.float64(0).__reduce__()[0]
     types = {type(np.dtype(code)) for code in np.typecodes["All"] if code not in "OV"}
-    return [
-        (scalar, "numpy.core.multiarray.scalar"),
-        (scalar, "numpy._core.multiarray.scalar"),
-        np.dtype,
-        *types,
-    ]
+    modules = ("numpy.core.multiarray", "numpy._core.multiarray")
+    return [*map(_scalar_of, modules), np.dtype, *types]
+
+
+def _scalar_of(module: str) -> Callable[..., Any]:
+    """Return numpy's maker of scalars under the name that `module` gave it."""
+    make: Any = np.float64(0).__reduce__()[0]
+
+    def scalar(dtype: Any, content: Any) -> Any:
+        return make(dtype, content)
+
+    scalar.__module__, scalar.__qualname__ = module, "scalar"
+    return scalar
 
 
 def _checked(content: Any, path: Path) -> dict[str, Tensor]:
