@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import xarray as xr
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+import xstefaland
 from xstefaland.model import HeadConfig, StefaLand, build_head
 from xstefaland.model.adapters import Bottleneck, MixtureOfExperts, build_adapter
 from xstefaland.weights import convert_original, load
@@ -174,6 +177,39 @@ def test_loss_and_gradients(case: str, converted: StefaLand) -> None:
         else:
             worst[name] = relative(gradient, expected_gradient)
     assert max(worst.values()) < TOLERANCE, sorted(worst.items(), key=lambda i: -i[1])
+
+
+def test_public_call(tmp_path: Path, case: str) -> None:
+    """`xstefaland.embed` on a Dataset with the original's variable names agrees."""
+    pytest.importorskip("xstefaland.inference.api")
+    config, given = described(case)["config"], arrays(case)
+    forcing = dict(
+        zip(config["time_series_variables"], given["full_x"].unbind(-1), strict=True)
+    )
+    attributes = dict(
+        zip(config["static_variables"], given["full_c"].unbind(-1), strict=True)
+    )
+    ds = xr.Dataset(
+        {
+            **{name: (("site", "time"), v.numpy()) for name, v in forcing.items()},
+            **{name: ("site", v.numpy()) for name, v in attributes.items()},
+        },
+        coords={"time": pd.date_range("2001-02-03", periods=30)},
+    )
+    path = convert_original(
+        GOLDEN / f"{case}.weights.safetensors",
+        forcing=list(forcing),
+        attributes=list(attributes),
+        heads=config["num_heads"],
+        window=config["seq_len"],
+        out=tmp_path / "converted.safetensors",
+    )
+    days = xstefaland.embed(ds, weights=path)
+    assert days.dims == ("site", "time", "embedding")
+    reference = given["full_hidden"]
+    assert relative(torch.tensor(days.values), reference[:, :-1]) < TOLERANCE
+    static = xstefaland.embed(ds, weights=path, pool="static")
+    assert relative(torch.tensor(static.values), reference[:, -1]) < TOLERANCE
 
 
 HEAD_NAMES = {
