@@ -59,8 +59,8 @@ def unit_hydrograph(route_a: Tensor, route_b: Tensor, days: int = TAPS) -> Tenso
     >>> weights[:3, 0]  # shape 1: falls by exp(-1 / 0.5) a day
     tensor([0.8647, 0.1170, 0.0158])
     """
-    shape = route_a.clamp(min=0) + SHAPE_OFFSET
-    scale = route_b.clamp(min=0) + SCALE_OFFSET
+    shape = torch.relu(route_a) + SHAPE_OFFSET
+    scale = torch.relu(route_b) + SCALE_OFFSET
     time = torch.arange(min(days, TAPS), device=shape.device)[:, None] + 0.5
     # In float64, because the derivative of weights that add up to one is a small
     # difference of large numbers.

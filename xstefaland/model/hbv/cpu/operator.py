@@ -44,7 +44,7 @@ def _in_parallel(
     Run a kernel over blocks of sites with as many threads as torch uses.
 
     Plain threads and a kernel without interpreter lock are used rather than numba's
-    parallel loops: these abort the process when two dask threads enter them at once,
+    parallel loops: these abort the process when two threads enter them at once,
     or after a fork, and their idle threads spin against those of torch.
     """
     blocks = [(n, min(n + BLOCK, sites)) for n in range(0, sites, BLOCK)]
