@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any, NoReturn
 
+import dask
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_VARIABLE = "XSTEFALAND_TEST_DATA"
+
+# The machine may be busy: how long one example takes says nothing.
+hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +41,18 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{DATA_VARIABLE} is set, yet skipped: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def no_compute() -> Callable[[], AbstractContextManager[None]]:
+    """Inside ``with no_compute():`` computing a dask graph is an error."""
+
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError("a dask graph was computed")
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        with dask.config.set(scheduler=refuse):
+            yield
+
+    return block

@@ -27,7 +27,7 @@ def basins():
 
 
 @given(sites=st.integers(2, 200), folds=st.integers(2, 12), seed=st.integers(0, 99))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_random_folds_are_balanced_and_repeatable(sites, folds, seed):
     """Fold sizes differ by one at most; the same seed gives the same folds."""
     folds = min(folds, sites)
@@ -78,7 +78,7 @@ def test_fraction_holds_out_that_share(fraction):
 
 
 @given(groups=st.lists(st.sampled_from("abcdef"), min_size=8), seed=st.integers(0, 9))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_groups_stay_together(groups, seed):
     """No group lies in two folds, whatever the draw."""
     if len(set(groups)) < 2:
@@ -161,7 +161,7 @@ def test_same_place_on_a_grid_keeps_labels():
     points=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1),
     radius=st.floats(0, 60),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_same_place_equals_brute_force(points, radius):
     """The tree finds what a table of all distances finds."""
     lat, lon = np.array(points).T * 0.1
