@@ -27,7 +27,7 @@ def _mlp(sizes: tuple[int, int, int], dropout: float) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """Two residual steps: a mix of everything, then forcing and attributes themselves."""
+    """Two residual steps: a mix of everything, then forcing and attributes."""
 
     def __init__(
         self, width: int, forcing: int, attributes: int, dropout: float

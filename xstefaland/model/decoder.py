@@ -14,7 +14,7 @@ from xstefaland.model.transformer import TransformerLayer
 
 
 class VariableProjection(nn.Module):
-    """One head per variable, Linear(d -> 64), GELU, Linear(64 -> 1), in one operation."""
+    """One small head per variable, Linear(d -> 64), GELU, Linear(64 -> 1), batched."""
 
     def __init__(self, size: int, d_model: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -55,7 +55,10 @@ class Decoder(nn.Module):
         )
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings ``(B, T + 1, d)`` -> scaled forcing ``(B, T, F)``, attributes ``(B, A)``."""
+        """Embeddings ``(B, T + 1, d)`` to scaled forcing and attributes.
+
+        Returns ``(B, T, forcing)`` and ``(B, attribute)``.
+        """
         if self.kind == "transformer":
             hidden = hidden * self.scale
             for layer in self.layers:

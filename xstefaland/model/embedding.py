@@ -13,7 +13,7 @@ HIDDEN = 64  # width between the two linear maps of a variable's embedding
 
 
 class VariableEmbedding(nn.Module):
-    """Embed each variable by Linear(1 -> 64), GELU, Linear(64 -> d); sum over variables.
+    """Embed each variable by Linear(1 -> 64), GELU, Linear(64 -> d), and sum.
 
     A missing value becomes a learned vector of its variable (``mask="vector"``) or a
     learned scalar that passes the embedding (``mask="value"``, the released form for

@@ -6,8 +6,6 @@ started again, so that values count from the first day on.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
@@ -43,14 +41,6 @@ class Features(nn.Module):
             series.append((~forcing.isnan()).to(forcing.dtype))
             static.append((~attributes.isnan()).to(attributes.dtype))
         return torch.cat(series, -1), torch.cat(static, -1)
-
-
-class Trunk(Protocol):
-    """What turns features into a state per day ``(B, T, width)``."""
-
-    def __call__(
-        self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
-    ) -> Tensor: ...
 
 
 def _run(lstm: nn.LSTM, inputs: Tensor, spinup: int) -> Tensor:
@@ -217,4 +207,8 @@ class SequenceHead(nn.Module):
 
 def build_head(config: HeadConfig) -> nn.Module:
     """Build the head that `config` describes."""
+    if config.physics == "hbv":
+        from xstefaland.model.physics import HbvHead
+
+        return HbvHead(config)
     return SequenceHead(config)

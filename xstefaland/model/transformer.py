@@ -32,7 +32,7 @@ class TransformerLayer(nn.Module):
         self.dropout = Dropout(config.dropout)
 
     def forward(self, tokens: Tensor, padding: Tensor | None = None) -> Tensor:
-        """Tokens ``(B, N, d)`` -> ``(B, N, d)``; `padding` ``(B, N)`` is True on filler."""
+        """Tokens ``(B, N, d)`` to the same; `padding` ``(B, N)`` is True on filler."""
         if self.pre:
             tokens = tokens + self._attend(self.norm1(tokens), padding)
             return tokens + self._feed_forward(self.norm2(tokens))

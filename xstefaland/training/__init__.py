@@ -1,0 +1,9 @@
+"""Training: corpus, pretraining, finetuning, evaluation, publishing.
+
+Nothing in the rest of the package imports this; it needs the extra ``train``.
+"""
+
+from xstefaland.training.finetuning import Finetuning, finetune
+from xstefaland.training.pretraining import Pretraining, pretrain
+
+__all__ = ["Finetuning", "Pretraining", "finetune", "pretrain"]

@@ -109,7 +109,7 @@ class Shard:
 
     @cached_property
     def coverage(self) -> NDArray[np.int64]:
-        """Days with precipitation and temperature before each day ``(site, day + 1)``."""
+        """Days with weather before each day ``(site, day + 1)``."""
         good = np.isfinite(self.forcing[:, :, :2]).all(-1)
         return np.pad(good.cumsum(1), ((0, 0), (1, 0)))
 
@@ -120,12 +120,12 @@ class Shard:
         first = self.sites["start"].to_numpy("datetime64[D]")[rows] + starts
         dates = first[:, None] + np.arange(days)
         numbers = (dates - dates.astype("datetime64[Y]")).astype(np.int64) + 1
-        return numbers.astype(np.float32)
+        return np.asarray(numbers, np.float32)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of one source in the corpus's variable order, physical units, NaN = missing."""
+    """Windows of one source in the corpus's order; physical units, NaN = missing."""
 
     forcing: Floats  # (window, day, forcing)
     attributes: Floats  # (window, attribute)
@@ -224,7 +224,7 @@ def _windows(
     days: int,
     times: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Random windows that together are as long as the records, with enough data in them."""
+    """Draw windows that together are as long as the records, where there is data."""
     count = max(1, shard.days // days) * times
     rows = np.repeat(sites, count)
     starts = rng.integers(0, shard.days - days + 1, len(rows))
@@ -238,9 +238,9 @@ def left_out_sites(
 ) -> pd.Series:
     """Mark the sites that are held out, and those too near to them, by place.
 
-    A share of half-degree cells is drawn; every site in them is held out. Sites with the
-    same gauge number as a held-out one, or within `radius` of one, are dropped from
-    training too.
+    A share of half-degree cells is drawn; every site in them is held out. Sites with
+    the same gauge number as a held-out one, or within `radius` of one, are dropped
+    from training too.
 
     Parameters
     ----------

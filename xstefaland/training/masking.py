@@ -1,11 +1,11 @@
 """Cross-variable group masking: what the autoencoder has to guess.
 
-Forcings are hidden in contiguous stretches, attributes in whole groups. Some samples lose
-a whole forcing, some all attributes, some nothing, so that inference with missing input
-(or with complete input) is in distribution.
+Forcings are hidden in contiguous stretches, attributes in whole groups. Some samples
+lose a whole forcing, some all attributes, some nothing, so that inference with missing
+input (or with complete input) is in distribution.
 
-Source: StefaLand paper, section 2.2; the released sampler hides 38 % where 50 % is asked,
-and edge days hardly ever (`design` notes); this one is stationary in time.
+Source: StefaLand paper, section 2.2. The released sampler hides 38 % where 50 % is
+asked, and edge days hardly ever; this one is stationary in time.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def forcing_mask(
 def attribute_mask(
     rng: np.random.Generator, samples: int, groups: Sequence[str], masking: Masking
 ) -> Bools:
-    """Hidden attributes ``(samples, attribute)``; `groups` names each attribute's group."""
+    """Hidden attributes ``(samples, attribute)``; `groups` names the group of each."""
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     hidden = rng.random((samples, len(names))) < masking.group_share
     hidden |= rng.random((samples, 1)) < masking.drop_attributes

@@ -1,8 +1,8 @@
 """Readers of the corpus files: each gives canonical variables in canonical units.
 
-The files and their traps are described in the data's own README: products are never mixed
-within a basin, ERA5-Land's PET is not used, Daymet's radiation is a daylight mean, columns
-computed from streamflow are left out.
+The files and their traps are described in the data's own README: products are never
+mixed within a basin, ERA5-Land's PET is not used, Daymet's radiation is a daylight
+mean, columns computed from streamflow are left out.
 """
 
 from __future__ import annotations
@@ -113,9 +113,8 @@ def _complete(
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Add what inference derives too: mean temperature, PET, humidity, climate."""
     if "temperature" not in forcing:
-        forcing["temperature"] = (
-            forcing["temperature_max"] + forcing["temperature_min"]
-        ) / 2
+        warmest, coldest = forcing["temperature_max"], forcing["temperature_min"]
+        forcing["temperature"] = ((warmest + coldest) / 2).astype(np.float32)
     temperature = forcing["temperature"]
     if "vapour_pressure" in forcing:
         forcing["relative_humidity"] = humidity.relative_humidity_from_vapour_pressure(
@@ -129,8 +128,12 @@ def _complete(
     indices: dict[str, Floats] = {}
     if sites["start"].nunique() == 1:
         dates = pd.date_range(sites["start"].iloc[0], periods=temperature.shape[1])
-        names = "precipitation", "temperature", "potential_evapotranspiration"
-        found = climate.climate_indices(*(forcing[name] for name in names), dates)
+        found = climate.climate_indices(
+            forcing["precipitation"],
+            temperature,
+            forcing["potential_evapotranspiration"],
+            dates,
+        )
         indices = {name: value.astype(np.float32) for name, value in found.items()}
     return forcing, indices
 
@@ -139,7 +142,8 @@ def _evapotranspiration(temperature: Floats, sites: pd.DataFrame) -> Floats:
     """Oudin's formula on records that may start on different days."""
     values = np.empty_like(temperature)
     latitude = sites["lat"].to_numpy(np.float32)
-    for start, rows in sites.reset_index(drop=True).groupby("start").groups.items():
+    for start in sites["start"].unique():
+        rows = (sites["start"] == start).to_numpy()
         dates = pd.date_range(start, periods=temperature.shape[1])
         values[rows] = pet.oudin(temperature[rows], latitude[rows], dates.day_of_year)
     return values
@@ -235,7 +239,7 @@ def caravan(folder: Path) -> Source:
         "temperature": _values(ds["temperature_2m_mean"]),
         "temperature_max": _values(ds["temperature_2m_max"]),
         "temperature_min": _values(ds["temperature_2m_min"]),
-        "wind_speed": _values(wind),
+        "wind_speed": _values(xr.DataArray(wind)),
         "surface_pressure": _values(ds["surface_pressure_mean"]) * 1000,
         "snow_depth_water_equivalent": _values(ds["snow_depth_water_equivalent_mean"]),
         "vapour_pressure": humidity.saturation_vapour_pressure(
@@ -254,7 +258,7 @@ def caravan(folder: Path) -> Source:
 
 
 def _gauge_number(basin: str) -> str:
-    """USGS number of a Caravan basin of CAMELS or HYSETS; HYSETS holds CAMELS gauges too."""
+    """USGS number of a Caravan basin; HYSETS holds CAMELS gauges too."""
     source, _, number = basin.partition("_")
     return number if source in {"camels", "hysets"} else ""
 
@@ -325,7 +329,10 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
     "delaware": delaware,
 }
 FILES = {
-    "camels_us.nc": "CAMELS-US (NCAR, open); ERA5-Land part from Caravan, CC-BY-4.0; Daymet and NLDAS, NASA open data",
+    "camels_us.nc": (
+        "CAMELS-US (NCAR, open); ERA5-Land part from Caravan, CC-BY-4.0; "
+        "Daymet and NLDAS, NASA open data"
+    ),
     "caravan_100d.nc": "Caravan v1, CC-BY-4.0",
     "caravan_attributes.parquet": "Caravan v1 with HydroATLAS, CC-BY-4.0",
     "uscrn_soil_moisture.nc": "NOAA USCRN, US public domain",

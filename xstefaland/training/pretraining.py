@@ -123,7 +123,7 @@ def new_model(corpus: Corpus, settings: Pretraining) -> StefaLand:
 def variable_statistics(
     corpus: Corpus, settings: Pretraining
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Scaling of forcings and attributes from training sites, one entry per variable."""
+    """Scaling of forcings and attributes from training sites, variable by variable."""
     keep = masks(corpus, roles(corpus, settings), ["train"])
     forcing, attributes = [], []
     for name in corpus.forcing:
@@ -216,7 +216,8 @@ class _Run:
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Decay matrices only: not biases, norms, positions or mask vectors."""
-        matrices, others = [], []
+        matrices: list[torch.nn.Parameter] = []
+        others: list[torch.nn.Parameter] = []
         for name, parameter in self.model.named_parameters():
             plain = parameter.ndim < 2 or "bias" in name or "missing" in name
             (others if plain or "position" in name else matrices).append(parameter)

@@ -1,0 +1,235 @@
+"""Reconstruction on held-out places, beside climatology and interpolation.
+
+For every held-out site, one forcing at a time is hidden in stretches of 30 to 90 days
+(half of its days) while the others are seen; hidden values are reconstructed by the
+encoder, by the site's own day-of-year climatology of the days that are not hidden, and
+by linear interpolation across the gap. Attributes are hidden group by group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from xstefaland.inference.blocks import reconstruct_block
+from xstefaland.inputs.variables import CATALOGUE
+from xstefaland.model import StefaLand
+from xstefaland.training.corpus import Corpus, Shard
+from xstefaland.training.masking import Masking, stretches
+
+Floats = NDArray[np.float32]
+YEARS = 8  # of each record that are scored
+
+
+def evaluate_forcing(
+    model: StefaLand,
+    corpus: Corpus,
+    roles: pd.Series,
+    *,
+    sites: int = 40,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Score the reconstruction of each forcing on held-out sites.
+
+    Parameters
+    ----------
+    model : StefaLand
+        The encoder.
+    corpus : Corpus
+        Where the records come from.
+    roles : Series
+        "held out" marks the sites that are scored.
+    sites : int
+        At most so many per source.
+    seed : int
+        Of the draw of sites and stretches.
+
+    Returns
+    -------
+    DataFrame
+        One row per source and forcing: number of sites, median NSE over sites of
+        encoder, climatology and interpolation (physical units).
+    """
+    rows = []
+    for name, shard in corpus.shards.items():
+        held = np.flatnonzero(roles[corpus.sites["source"] == name] == "held out")
+        rng = np.random.default_rng(seed)
+        held = np.sort(rng.permutation(held)[:sites])
+        if len(held) == 0:
+            continue
+        forcing, dates = _records(corpus, shard, held)
+        static = shard.attributes.reindex(columns=list(corpus.attributes))
+        attributes = static.to_numpy(np.float32)[held]
+        latitude = shard.sites["lat"].to_numpy(np.float32)[held]
+        for variable in shard.variables:
+            scores = _score(
+                model, variable, corpus, forcing, attributes, latitude, dates, rng
+            )
+            rows.append({"source": name, "variable": variable, **scores})
+    return pd.DataFrame(rows)
+
+
+def _records(
+    corpus: Corpus, shard: Shard, held: NDArray[np.int64]
+) -> tuple[Floats, pd.DatetimeIndex]:
+    """Last years of the records of some sites, in the corpus's order of variables."""
+    days = min(shard.days, YEARS * 365)
+    first = shard.days - days
+    forcing = np.full((len(held), days, len(corpus.forcing)), np.nan, np.float32)
+    columns = [corpus.forcing.index(v) for v in shard.variables]
+    forcing[:, :, columns] = shard.forcing[held, first:]
+    start = shard.sites["start"].iloc[int(held[0])] + pd.Timedelta(days=first)
+    return forcing, pd.date_range(start, periods=days)
+
+
+def _score(
+    model: StefaLand,
+    variable: str,
+    corpus: Corpus,
+    forcing: Floats,
+    attributes: Floats,
+    latitude: Floats,
+    dates: pd.DatetimeIndex,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    index = corpus.forcing.index(variable)
+    hidden = stretches(rng, len(forcing), forcing.shape[1], Masking())
+    seen = forcing.copy()
+    for name in _implied(variable):  # what it could be computed from, or it from
+        column = corpus.forcing.index(name)
+        seen[:, :, column] = np.where(hidden, np.nan, seen[:, :, column])
+    truth = np.where(hidden, forcing[:, :, index], np.nan)
+    open_ = np.where(hidden, np.nan, forcing[:, :, index])
+    rebuilt, _ = reconstruct_block(
+        model, seen, attributes, latitude, dates.day_of_year.to_numpy()
+    )
+    return {
+        "sites": int((np.isfinite(truth).sum(1) > 30).sum()),
+        "stefaland": _median_nse(truth, rebuilt[:, :, index]),
+        "climatology": _median_nse(truth, _climatology(open_, dates)),
+        "interpolation": _median_nse(truth, _interpolation(open_)),
+    }
+
+
+def _implied(variable: str) -> set[str]:
+    """Variables hidden with `variable` because one follows from the other."""
+    humidity = {"relative_humidity", "vapour_pressure"}
+    heat = {"temperature", "potential_evapotranspiration"}
+    for family in (humidity, heat):
+        if variable in family:
+            return family
+    return {variable}
+
+
+def _median_nse(truth: Floats, rebuilt: Floats) -> float:
+    """Median over sites of the Nash-Sutcliffe efficiency on hidden days."""
+    valid = np.isfinite(truth) & np.isfinite(rebuilt)
+    count = valid.sum(1)
+    truth = np.where(valid, truth, 0).astype(np.float64)
+    error = np.where(valid, truth - np.nan_to_num(rebuilt), 0)
+    mean = truth.sum(1) / np.maximum(count, 1)
+    spread = (np.where(valid, truth - mean[:, None], 0) ** 2).sum(1)
+    good = (count > 30) & (spread > 1e-6)
+    if not good.any():
+        return float("nan")
+    return float(np.median(1 - (error**2).sum(1)[good] / spread[good]))
+
+
+def _climatology(values: Floats, dates: pd.DatetimeIndex, half: int = 15) -> Floats:
+    """Mean of the days within 15 days of the calendar day; NaN for short records."""
+    if len(dates) < 3 * 365:
+        return np.full_like(values, np.nan)
+    day = np.minimum(dates.day_of_year.to_numpy(), 365) - 1
+    total, count = np.zeros((2, len(values), 365))
+    valid = np.isfinite(values)
+    for site in range(len(values)):
+        total[site] = np.bincount(day[valid[site]], values[site][valid[site]], 365)
+        count[site] = np.bincount(day[valid[site]], minlength=365)
+    window = [
+        np.roll(x, shift, 1) for x in (total, count) for shift in range(-half, half + 1)
+    ]
+    total, count = np.sum(window[: 2 * half + 1], 0), np.sum(window[2 * half + 1 :], 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((total / count)[:, day], np.float32)
+
+
+def _interpolation(values: Floats) -> Floats:
+    """Linear in time between observed days, constant beyond the ends."""
+    frame = pd.DataFrame(values.T)
+    return frame.interpolate("linear", limit_direction="both").to_numpy(np.float32).T
+
+
+def evaluate_attributes(
+    model: StefaLand, corpus: Corpus, roles: pd.Series
+) -> pd.DataFrame:
+    """Score the reconstruction of attributes, group by group, beside ten neighbours.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: R2 over held-out sites, averaged over the group's attributes
+        (in the space in which they are scaled), of the encoder (which sees forcing and
+        the other groups) and of the mean of the ten nearest training sites by
+        the other groups' attributes.
+    """
+    groups = np.array([str(CATALOGUE[n].group) for n in corpus.attributes])
+    rows = []
+    for held, train, forcing, days, latitude in _attribute_sets(corpus, roles):
+        truth, known = _scaled(model, held), _scaled(model, train)
+        for group in np.unique(groups):
+            members, other = groups == group, groups != group
+            hidden = np.where(members, np.float32(np.nan), held)
+            rebuilt = reconstruct_block(model, forcing, hidden, latitude, days)[1]
+            rebuilt = _scaled(model, rebuilt)[:, members]
+            near = _neighbours(known, truth, other, members)
+            for column, wanted in enumerate(truth[:, members].T):
+                scores = _r2(wanted, rebuilt[:, column]), _r2(wanted, near[:, column])
+                rows.append((group, *scores))
+    table = pd.DataFrame(rows, columns=["group", "stefaland", "knn"]).dropna()
+    return table.groupby("group").mean().assign(pairs=table.groupby("group").size())
+
+
+def _attribute_sets(
+    corpus: Corpus, roles: pd.Series
+) -> Iterator[tuple[Floats, Floats, Floats, Floats, Floats]]:
+    """Held-out and training attributes of the sources that have many, with forcing."""
+    for name in ("camels-era5land", "caravan"):
+        shard = corpus.shards[name]
+        role = roles[corpus.sites["source"] == name].to_numpy()
+        columns = list(corpus.attributes)
+        table = shard.attributes.reindex(columns=columns).to_numpy(np.float32)
+        full = np.isfinite(table[:, columns.index("elevation")])
+        held = np.flatnonzero((role == "held out") & full)
+        days = min(365, shard.days)
+        batch = corpus.batch(name, held, np.zeros(len(held), np.int64), days)
+        train = table[(role == "train") & full]
+        yield table[held], train, batch.forcing, batch.day_of_year[0], batch.latitude
+
+
+def _neighbours(
+    train: Floats, held: Floats, other: NDArray[np.bool_], members: NDArray[np.bool_]
+) -> Floats:
+    """Mean of the ten nearest training sites by the other groups' attributes."""
+    from sklearn.neighbors import NearestNeighbors
+
+    usable = other & (np.isfinite(train).mean(0) > 0.5)
+    near = NearestNeighbors(n_neighbors=10).fit(np.nan_to_num(train[:, usable]))
+    index = near.kneighbors(np.nan_to_num(held[:, usable]), return_distance=False)
+    return np.asarray(np.nan_to_num(train[index][:, :, members]).mean(1), np.float32)
+
+
+def _scaled(model: StefaLand, values: Floats) -> Floats:
+    scaled: Floats = model.attribute_scaling(torch.from_numpy(values)).numpy()
+    return scaled
+
+
+def _r2(truth: Floats, guess: Floats) -> float:
+    """Coefficient of determination; NaN with fewer than 20 values or no spread."""
+    valid = np.isfinite(truth) & np.isfinite(guess)
+    if valid.sum() < 20 or np.var(truth[valid]) < 1e-6:
+        return float("nan")
+    return float(1 - np.mean((truth - guess)[valid] ** 2) / np.var(truth[valid]))
