@@ -30,6 +30,15 @@ ARROWS = {
     "geometry": {"errors", "options", "geometry", "inputs"},
     "inputs": {"errors", "options", "inputs", "geometry"},
     "weights": {"errors", "options", "inputs", "model", "weights"},
+    "inference": {
+        "errors",
+        "options",
+        "geometry",
+        "inputs",
+        "model",
+        "weights",
+        "inference",
+    },
     "metrics.py": {"errors"},
     "splits.py": {"errors"},
     "errors.py": set(),
@@ -125,6 +134,19 @@ def test_arrows_point_down(room):
         if name.startswith("xstefaland.") and name.split(".")[1] not in ARROWS[room]
     ]
     assert not wrong
+
+
+def test_library_loads_without_training():
+    """With every other module imported, training is still not loaded."""
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if "training" not in path.parts and path.stem not in {"__init__", "cli"}
+    ]
+    code = f"import sys; [__import__(n) for n in {names}]; print(*sys.modules)"
+    loaded = _python(code).split()
+    assert set(names) <= set(loaded)
+    assert not [name for name in loaded if name.startswith("xstefaland.training")]
 
 
 def test_nobody_imports_training():
