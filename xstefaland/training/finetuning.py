@@ -20,6 +20,7 @@ from xstefaland.model import HeadConfig, build_head
 from xstefaland.training.corpus import statistics
 from xstefaland.training.losses import basin_nse_loss
 from xstefaland.training.pretraining import LOGGED
+from xstefaland.training.targets import TARGETS
 from xstefaland.training.tasks import Hidden, Task, TaskSource, hide
 
 logger = logging.getLogger("xstefaland")
@@ -162,6 +163,11 @@ def _scale(head: nn.Module, task: Task, config: HeadConfig) -> None:
         head.target_scaling.assign(  # type: ignore[operator,union-attr]
             [found["mean"]] * count, [found["std"]] * count, [False] * count
         )
+        for bound in ("minimum", "maximum"):
+            limits = [getattr(TARGETS[name], bound) for name in config.targets]
+            known = torch.tensor([math.nan if x is None else x for x in limits])
+            buffer = head.get_buffer(bound)
+            buffer.copy_(torch.where(known.isnan(), buffer, known))
 
 
 def head_statistics(

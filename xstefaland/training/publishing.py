@@ -1,0 +1,165 @@
+"""From trained networks to weights files and the registry's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from xstefaland.model import HeadConfig, StefaLand
+from xstefaland.training.corpus import Corpus
+from xstefaland.training.finetuning import head_statistics
+from xstefaland.training.pretraining import Pretraining, variable_statistics
+from xstefaland.training.targets import TARGETS
+from xstefaland.training.tasks import Task
+from xstefaland.weights.card import Card
+from xstefaland.weights.files import Weights, save
+from xstefaland.weights.record import record
+from xstefaland.weights.registry import BUNDLED
+from xstefaland.weights.specs import EncoderReference, VariableSpec
+
+REQUIRED = (
+    ("precipitation",),
+    ("temperature", "temperature_max", "temperature_min"),
+)
+SPINUP_DAYS = 365
+
+
+def publish_encoder(
+    model: StefaLand,
+    corpus: Corpus,
+    settings: Pretraining,
+    roles: pd.Series,
+    *,
+    name: str,
+    description: str,
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    folder: Path = BUNDLED,
+    dtype: str = "float16",
+) -> Weights:
+    """Write an encoder's weights file and enter it into the table.
+
+    Parameters
+    ----------
+    model : StefaLand
+        The trained model.
+    corpus, settings, roles
+        What it was trained on; held-out and dropped sites are listed in the card.
+    name, description : str
+        For the table.
+    training, metrics : mapping
+        Free entries of the card.
+    folder : Path
+        Where the file goes.
+    dtype : {"float16", "float32"}
+        Storage.
+
+    Returns
+    -------
+    Weights
+        The file.
+    """
+    forcing, attributes = variable_statistics(corpus, settings)
+    kept_out = corpus.sites["site"][(roles != "train").to_numpy()]
+    card = Card(
+        kind="encoder",
+        name=name,
+        config=model.config.to_dict(),
+        forcing=_specs(forcing),
+        attributes=_specs(attributes),
+        training={"data": corpus.data, **training},
+        left_out=tuple(sorted(kept_out)),
+        metrics=dict(metrics),
+    )
+    weights = _save(folder, model, card, dtype)
+    if folder == BUNDLED:
+        record(weights, alias="base", version="v1", description=description)
+    return weights
+
+
+def publish_head(
+    head: nn.Module,
+    config: HeadConfig,
+    task: Task,
+    encoder: Weights,
+    *,
+    name: str,
+    alias: str,
+    description: str,
+    default_for: Sequence[str],
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    folder: Path = BUNDLED,
+    dtype: str = "float16",
+) -> Weights:
+    """Write a head's weights file and enter it into the table.
+
+    Parameters
+    ----------
+    head, config
+        The trained head.
+    task : Task
+        What it was trained on.
+    encoder : Weights
+        The encoder whose embeddings it reads.
+    name, alias, description, default_for
+        For the table.
+    training, metrics, folder, dtype
+        As for :func:`publish_encoder`.
+
+    Returns
+    -------
+    Weights
+        The file.
+    """
+    tables = head_statistics(task, config)
+    known = {spec.name: spec for spec in encoder.card.forcing + encoder.card.attributes}
+    sites = task.sites
+    card = Card(
+        kind="head",
+        name=name,
+        config=config.to_dict(),
+        forcing=_specs(tables["forcing_scaling"], known),
+        attributes=_specs(tables["attribute_scaling"], known),
+        encoder=EncoderReference(name=encoder.name, sha256=encoder.sha256),
+        targets=tuple(TARGETS[target] for target in config.targets),
+        required=REQUIRED,
+        spinup_days=SPINUP_DAYS,
+        training={"data": encoder.card.training["data"], **training},
+        left_out=tuple(sorted(sites["site"][(sites["role"] != "train").to_numpy()])),
+        metrics=dict(metrics),
+    )
+    weights = _save(folder, head, card, dtype)
+    if folder == BUNDLED:
+        record(
+            weights,
+            alias=alias,
+            version="v1",
+            description=description,
+            default_for=default_for,
+        )
+    return weights
+
+
+def _save(folder: Path, module: nn.Module, card: Card, dtype: str) -> Weights:
+    path = folder / f"{card.name}.safetensors"
+    return save(path, module.state_dict(), card, dtype)  # type: ignore[arg-type]
+
+
+def _specs(
+    rows: Sequence[Mapping[str, Any]],
+    known: Mapping[str, VariableSpec] | None = None,
+) -> tuple[VariableSpec, ...]:
+    """Turn statistics into card lines; units and groups may come from `known`."""
+    specs = []
+    for row in rows:
+        entries = dict(row)
+        if known is not None:
+            spec = known[entries["name"]]
+            entries |= {"units": spec.units, "group": spec.group}
+        specs.append(VariableSpec(**entries))
+    return tuple(specs)
