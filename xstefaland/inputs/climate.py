@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -110,20 +109,21 @@ def climate_indices(
     """
     days = complete_years(dates)
     rain, warm, pet = (
-        np.asarray(values)[..., :days]
-        for values in (precipitation, temperature, potential_evapotranspiration)
+        values[..., :days]
+        for values in np.broadcast_arrays(
+            precipitation, temperature, potential_evapotranspiration
+        )
     )
-    shape = np.broadcast_shapes(rain.shape, warm.shape, pet.shape)[:-1]
+    shape = rain.shape[:-1]
     if days < 365 * MINIMUM_YEARS:
         return {name: np.full(shape, np.nan) for name in CLIMATE_INDICES}
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # sites without any data
+    with np.errstate(divide="ignore", invalid="ignore"):  # sites without any data
         indices = {
             **_precipitation_indices(rain),
             **_temperature_indices(warm, dates[:days]),
             **_joint_indices(rain, warm, pet, dates[:days]),
         }
-    return {name: np.broadcast_to(indices[name], shape) for name in CLIMATE_INDICES}
+    return {name: indices[name] for name in CLIMATE_INDICES}
 
 
 def _enough(*series: Array) -> Array:
@@ -132,9 +132,15 @@ def _enough(*series: Array) -> Array:
     return np.asarray(valid.sum(axis=-1) >= 365 * MINIMUM_YEARS)
 
 
+def _plain_mean(values: Array) -> Array:
+    """Mean of the days with data, without numpy's warning where there are none."""
+    valid = ~np.isnan(values)
+    total = np.sum(values, axis=-1, where=valid, dtype=np.float64)
+    return np.asarray(total / valid.sum(axis=-1))
+
+
 def _mean(values: Array) -> Array:
-    mean = np.nanmean(values, axis=-1, dtype=np.float64)
-    return np.where(_enough(values), mean, np.nan)
+    return np.where(_enough(values), _plain_mean(values), np.nan)
 
 
 def _precipitation_indices(rain: Array) -> dict[str, Array]:
@@ -189,7 +195,7 @@ def _seasonal_cycle(values: Array, dates: pd.DatetimeIndex) -> Array:
     """Sine and cosine coefficients of an annual cycle about the mean, (..., 2)."""
     angle = 2 * np.pi * np.asarray(dates.day_of_year) / DAYS_PER_YEAR
     waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1)  # (time, 2)
-    mean = np.nanmean(values, axis=-1, keepdims=True, dtype=np.float64)
+    mean = _plain_mean(values)[..., np.newaxis]
     valid = ~np.isnan(values)
     right = np.where(valid, values - mean, 0) @ waves  # (..., 2)
     products = np.stack([waves[:, 0] ** 2, waves[:, 1] ** 2, waves.prod(axis=1)], -1)

@@ -52,6 +52,8 @@ class Matcher:
     ----------
     problems : list of str
         What is wrong with `rename`, and ambiguities met so far.
+    ambiguous : set of str
+        Names with more than one candidate.
     site_dims : tuple of str or None
         Once known, attributes on other dimensions are no candidates.
 
@@ -71,6 +73,7 @@ class Matcher:
         rename: Mapping[str, str] | None = None,
     ) -> None:
         self.problems: list[str] = []
+        self.ambiguous: set[str] = set()
         self.site_dims: tuple[str, ...] | None = None
         self._ds = ds
         self._exact = {v.name for v in requirements.variables} | CATALOGUE.keys()
@@ -152,6 +155,7 @@ class Matcher:
         ]
         if len(candidates) > 1:
             self.problems.append(_ambiguous(name, candidates))
+            self.ambiguous.add(name)
         if len(candidates) != 1:
             return None
         source = candidates[0]

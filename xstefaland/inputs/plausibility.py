@@ -149,9 +149,9 @@ def _fits(values: Array, label: str, variable: InputVariable) -> bool:
     span = highest - lowest
     if not _within(typical, lowest - span / 2, highest + span / 2):
         return False
-    if variable.transform == "linear" and known.units == variable.units:
-        if abs(typical - variable.mean) > 6 * variable.std:
-            return False
+    scaled = variable.transform == "linear" and known.units == variable.units
+    if scaled and abs(typical - variable.mean) > 6 * variable.std:
+        return False
     tiny = low == 0 and variable.name != "snow_depth_water_equivalent"
     enough = values.size >= 30 and known.kind == "forcing"
     return not (tiny and enough and 0 < extreme < 1e-3 * highest)

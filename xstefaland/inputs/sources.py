@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from xstefaland.inputs.attributes import LATITUDE, Recipe, recipes_for
 from xstefaland.inputs.matching import Match, Matcher
 
+HIDDEN = "hidden for this target"
+"""Reason of a variable that is masked even when it is given."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -113,6 +116,7 @@ class Resolver:
             parts = [self._resolve(each, above) for each in recipe.ingredients]
             if all(part.available for part in parts):
                 return Source(name, recipe=recipe)
-            lacking += [part.name for part in parts if not part.available]
+            absent = [part.name for part in parts if not part.available]
+            lacking.append(" and ".join(absent))
         needs = " or ".join(dict.fromkeys(lacking))
         return Source(name, missing=f"could be derived with {needs}" if needs else "-")

@@ -58,10 +58,11 @@ def read_days(ds: xr.Dataset) -> pd.DatetimeIndex | str:
 def _daily(days: pd.DatetimeIndex) -> pd.DatetimeIndex | str:
     if not days.is_unique:
         return ""
-    step = int(np.median(np.diff(days.values).astype("m8[D]").astype(int) or [1]))
+    steps = np.diff(days.values).astype("m8[D]").astype(int)
+    step = np.median(steps) if steps.size else 1
     if step > 1:
         return (
-            f"time is not daily, its typical step is {step} days; the model needs "
+            f"time is not daily, its typical step is {step:g} days; the model needs "
             "daily data"
         )
     return days

@@ -73,6 +73,15 @@ class Conversion:
         result = values * self.scale if self.scale != 1.0 else values
         return np.asarray(result + self.offset if self.offset else result)
 
+    @property
+    def note(self) -> str:
+        """What was assumed, for the report."""
+        return "taken as amount per day" if self.daily else ""
+
+
+IDENTITY = Conversion()
+"""No conversion."""
+
 
 @lru_cache(maxsize=1)
 def _registry() -> Any:
@@ -134,7 +143,7 @@ def conversion(
     array([ 10., 100.])
     """
     if source.strip() == target.strip():
-        return Conversion()
+        return IDENTITY
     factor, unit = _parse(source)
     wanted_factor, wanted = _parse(target)
     share = factor / wanted_factor

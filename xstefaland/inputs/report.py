@@ -1,0 +1,169 @@
+"""The report of a check: everything that is wrong, assumed and missing, at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+
+import pandas as pd
+
+COLUMNS = ("name", "needed for", "found as", "how", "units")
+
+_STYLE = {
+    "box": "font-family: sans-serif; font-size: 13px; line-height: 1.45",
+    "ok": "color: #1a7f37; font-weight: 600",
+    "bad": "color: #b42318; font-weight: 600",
+    "warn": "color: #9a6700; font-weight: 600",
+    "quiet": "color: #6b7280",
+    "cell": "text-align: left; padding: 1px 12px 1px 0; vertical-align: top",
+}
+_MARKS = {"missing": "quiet", "hidden": "quiet", "derived": "warn"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check of a Dataset found.
+
+    Attributes
+    ----------
+    problems : list of str
+        What makes the Dataset unusable, each with the call that fixes it.
+    warnings : list of str
+        What is suspicious but possible.
+    table : pandas.DataFrame
+        One row per variable of the model: `name`, `needed for`, `found as`, `how`
+        (name, alias, standard_name, rename, derived, missing or hidden) and `units`
+        (from -> to).
+    facts : dict of str to str
+        Sites, days, latitude and memory of the Dataset, in a few words.
+    ignored : dict of str to str
+        Variables of the Dataset that are not used, and why.
+    helpful : str
+        The inputs that would help most, or an empty string.
+    missing : list of str
+        Those of the problems that are a required input missing.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     [["precipitation", "forcing", "pr", "alias", "mm d-1"]], columns=COLUMNS
+    ... )
+    >>> print(Report([], [], table, facts={"Sites": "a single site"}))
+    xstefaland: ready
+      Sites  a single site
+    <BLANKLINE>
+             name needed for found as   how  units
+    precipitation    forcing       pr alias mm d-1
+    """
+
+    problems: list[str]
+    warnings: list[str]
+    table: pd.DataFrame
+    facts: dict[str, str] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+    helpful: str = ""
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the Dataset can be used."""
+        return not self.problems
+
+    @property
+    def headline(self) -> str:
+        """One line: ready, or the number of problems."""
+        count = len(self.problems)
+        return "ready" if not count else f"{count} problem{'s' if count > 1 else ''}"
+
+    def __str__(self) -> str:
+        """Return the report as text."""
+        width = max(map(len, self.facts), default=0)
+        lines = [f"xstefaland: {self.headline}"]
+        lines += [f"  {key:<{width}}  {text}" for key, text in self.facts.items()]
+        lines += _section("Problems", self.problems)
+        lines += _section("Warnings", self.warnings)
+        if len(self.table):
+            lines += ["", self.table.to_string(index=False)]
+        if self.helpful:
+            lines += ["", f"What would help most: {self.helpful}"]
+        if self.ignored:
+            lines += ["", "Not used"]
+            lines += [f"  {names}: {why}" for why, names in self._reasons().items()]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the report for a notebook."""
+        parts = [
+            _span("ok" if self.ok else "bad", f"xstefaland: {self.headline}"),
+            _facts(self.facts),
+            _list("bad", "Problems", self.problems),
+            _list("warn", "Warnings", self.warnings),
+            _table(self.table),
+        ]
+        if self.helpful:
+            parts.append(
+                f"<div><b>What would help most:</b> {escape(self.helpful)}</div>"
+            )
+        if self.ignored:
+            texts = [
+                f"<b>{escape(n)}</b> ({escape(w)})" for n, w in self.ignored.items()
+            ]
+            summary = f"<summary>{len(texts)} variables not used</summary>"
+            parts.append(f"<details>{summary}{'; '.join(texts)}</details>")
+        return f'<div style="{_STYLE["box"]}">{"".join(filter(None, parts))}</div>'
+
+    def _reasons(self) -> dict[str, str]:
+        """Names that are not used, by reason."""
+        reasons: dict[str, list[str]] = {}
+        for name, why in self.ignored.items():
+            reasons.setdefault(why, []).append(name)
+        return {why: ", ".join(names) for why, names in reasons.items()}
+
+
+def _section(title: str, texts: list[str]) -> list[str]:
+    lines = [f"  {number}. {text}" for number, text in enumerate(texts, start=1)]
+    return ["", title, *lines] if texts else []
+
+
+def _span(style: str, text: str) -> str:
+    return f'<span style="{_STYLE[style]}">{escape(text)}</span>'
+
+
+def _facts(facts: dict[str, str]) -> str:
+    rows = [
+        f'<tr><th style="{_STYLE["cell"]}">{escape(key)}</th>'
+        f'<td style="{_STYLE["cell"]}">{escape(text)}</td></tr>'
+        for key, text in facts.items()
+    ]
+    return f"<table>{''.join(rows)}</table>" if rows else ""
+
+
+def _list(style: str, title: str, texts: list[str]) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<div>{_span(style, title)}<ol>{items}</ol></div>" if texts else ""
+
+
+def _details(reasons: dict[str, str], count: int) -> str:
+    items = [f"<li>{escape(n)}: <i>{escape(w)}</i></li>" for w, n in reasons.items()]
+    summary = f"<summary>{count} variables of the Dataset are not used</summary>"
+    return f"<details>{summary}<ul>{''.join(items)}</ul></details>"
+
+
+def _table(table: pd.DataFrame) -> str:
+    if not len(table):
+        return ""
+    head = "".join(f'<th style="{_STYLE["cell"]}">{c}</th>' for c in COLUMNS)
+    rows = []
+    for row in table.itertuples(index=False):
+        how = str(row[COLUMNS.index("how")])
+        style = f"{_STYLE['cell']}; {_STYLE.get(_MARKS.get(how, ''), '')}"
+        cells = "".join(f'<td style="{style}">{escape(str(cell))}</td>' for cell in row)
+        rows.append(f"<tr>{cells}</tr>")
+    found = sum(table["how"].isin(["missing", "hidden"]))
+    summary = f"<summary>{len(table) - found} of {len(table)} variables</summary>"
+    body = (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+    return f"<details open>{summary}{body}</details>"

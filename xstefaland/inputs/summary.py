@@ -1,0 +1,112 @@
+"""Write up what a check found: table, facts, what is not used and what would help."""
+
+from __future__ import annotations
+
+import pandas as pd
+import xarray as xr
+
+from xstefaland.geometry.sites import LatitudeSource
+from xstefaland.inputs.matching import Matcher
+from xstefaland.inputs.readings import Reading
+from xstefaland.inputs.report import COLUMNS
+from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.sources import HIDDEN, Source
+from xstefaland.inputs.timeaxis import every_day
+
+
+def _needed_for(variable: InputVariable, requirements: Requirements) -> str:
+    kind = "forcing" if variable in requirements.forcing else "attribute"
+    if any(variable.name in group for group in requirements.needed):
+        kind += ", required"
+    return f"{kind} ({variable.group})" if variable.group else kind
+
+
+def table(
+    requirements: Requirements,
+    sources: dict[str, Source],
+    readings: dict[str, Reading],
+) -> pd.DataFrame:
+    """Tabulate where every variable of the model comes from."""
+    rows = []
+    for variable in requirements.variables:
+        source = sources[variable.name]
+        found, how, units = "", source.how, variable.units or ""
+        if source.match:
+            reading = readings[variable.name]
+            found, units = reading.source, reading.change
+        elif source.recipe:
+            found = f"{', '.join(source.recipe.ingredients)}: {source.recipe.note}"
+        elif source.missing == HIDDEN:
+            how = "hidden"
+        elif source.missing != "-":
+            found = source.missing
+        needed = _needed_for(variable, requirements)
+        rows.append((variable.name, needed, found, how, units))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def facts(
+    ds: xr.Dataset,
+    dims: tuple[str, ...],
+    days: pd.DatetimeIndex,
+    latitude: LatitudeSource | None,
+    readings: dict[str, Reading],
+) -> dict[str, str]:
+    """Describe sites, days, latitude and chunks in a few words each."""
+    sizes = " x ".join(str(ds.sizes[dim]) for dim in dims)
+    texts = {"Sites": f"{sizes} ({', '.join(dims)})" if dims else "a single site"}
+    if len(days):
+        gaps = len(every_day(days)) - len(days)
+        texts["Days"] = f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}, {len(days)} days"
+        texts["Days"] += f", {gaps} missing days are inserted" if gaps else ""
+    texts["Latitude"] = str(latitude) if latitude else "unknown, so no PET from it"
+    lazy = [
+        reading.source for reading in readings.values() if ds[reading.source].chunks
+    ]
+    if lazy:
+        blocks = {d: len(c) for d, c in ds[lazy[0]].chunksizes.items()}
+        text = ", ".join(f"{blocks[dim]} along {dim}" for dim in dims if dim in blocks)
+        texts["Data"] = f"lazy, chunks: {text or 'one'}"
+    return texts
+
+
+def ignored(
+    ds: xr.Dataset,
+    matcher: Matcher,
+    readings: dict[str, Reading],
+    latitude: LatitudeSource | None,
+) -> dict[str, str]:
+    """List the variables that were not used and why; coordinates if they could be."""
+    used = {reading.source for reading in readings.values()}
+    used |= set(latitude.names) if latitude else set()
+    return {
+        str(name): reason
+        for name in ds.variables
+        if name not in used
+        and name not in ds.xindexes
+        and (reason := matcher.why_ignored(str(name)))
+        and (name in ds.data_vars or "not used" in reason or "taken" in reason)
+    }
+
+
+def helpful(requirements: Requirements, sources: dict[str, Source]) -> str:
+    """Name the missing inputs that weigh most: required, forcings, attribute groups."""
+    absent = [
+        variable
+        for variable in requirements.forcing
+        if sources[variable.name].missing not in ("", HIDDEN)
+    ]
+    needed = {name for group in requirements.needed for name in group}
+    absent.sort(key=lambda variable: variable.name not in needed)
+    texts = [f"{v.name} [{v.units}]" if v.units else v.name for v in absent[:3]]
+    groups: dict[str, list[InputVariable]] = {}
+    for variable in requirements.attributes:
+        groups.setdefault(variable.group or "other", []).append(variable)
+    whole = 0
+    for group, members in groups.items():
+        reasons = [sources[variable.name].missing for variable in members]
+        if whole < 3 and all(reasons) and HIDDEN not in reasons:
+            whole += 1
+            names = ", ".join(variable.name for variable in members[:3])
+            texts.append(f"attributes of {group} ({names})")
+    return "; ".join(texts)
