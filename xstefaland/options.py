@@ -14,7 +14,7 @@ from xstefaland.errors import InputError, join_problems
 _OPTIONS: dict[str, Any] = {
     "device": "auto",
     "precision": "float32",
-    "validation": "raise",
+    "validation": "warn",
     "cache_dir": None,
     "offline": False,
 }
