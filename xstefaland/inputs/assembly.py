@@ -89,10 +89,10 @@ class ForcingBlock:
         have = self.assembly.values(arrays)
         shape = np.broadcast_shapes(*(a.shape[:-1] for a in arrays))
         days = len(self.assembly.days)
-        result = np.full((*shape, days, len(self.outputs)), np.nan, dtype=np.float32)
+        result = np.empty((*shape, days, len(self.outputs)), dtype=np.float32)
         for position, output in enumerate(self.outputs):
-            if output is not None:
-                result[..., position] = output.conversion(have[output.name])
+            values = output.conversion(have[output.name]) if output else np.nan
+            result[..., position] = values
         return result
 
 

@@ -41,6 +41,13 @@ def extraterrestrial_radiation(
     >>> round(float(extraterrestrial_radiation(-20, [246])[0]), 1)
     32.2
     """
+    return _radiation(latitude, day_of_year, np.dtype(np.float64))
+
+
+def _radiation(
+    latitude: npt.ArrayLike, day_of_year: npt.ArrayLike, dtype: np.dtype[Any]
+) -> Array:
+    """Radiation for each day of the year once, then spread over the days."""
     days, position = np.unique(np.asarray(day_of_year), return_inverse=True)
     phi = np.radians(np.asarray(latitude, dtype=np.float64))[..., np.newaxis]
     angle = 2 * np.pi / 365 * days
@@ -50,7 +57,7 @@ def extraterrestrial_radiation(
     daily = sunset * np.sin(phi) * np.sin(declination)
     daily = daily + np.cos(phi) * np.cos(declination) * np.sin(sunset)
     table = np.maximum(24 * 60 / np.pi * SOLAR_CONSTANT * distance * daily, 0)
-    return np.asarray(np.take(table, position, axis=-1))  # (..., time)
+    return np.asarray(np.take(table.astype(dtype), position, axis=-1))  # (..., time)
 
 
 def oudin(
@@ -89,8 +96,8 @@ def oudin(
     array([4.28, 0.  ])
     """
     warm = _floating(temperature)
-    water = extraterrestrial_radiation(latitude, day_of_year) * MM_PER_MJ
-    return np.asarray(water.astype(warm.dtype) * np.maximum((warm + 5) / 100, 0))
+    water = _radiation(latitude, day_of_year, warm.dtype) * MM_PER_MJ
+    return np.asarray(water * np.maximum((warm + 5) / 100, 0))
 
 
 def hargreaves(
@@ -131,10 +138,10 @@ def hargreaves(
     """
     low, high = _floating(temperature_min), _floating(temperature_max)
     mean = (low + high) / 2 if temperature is None else _floating(temperature)
-    water = extraterrestrial_radiation(latitude, day_of_year) * MM_PER_MJ
+    water = _radiation(latitude, day_of_year, mean.dtype) * MM_PER_MJ
     spread = np.sqrt(np.maximum(high - low, 0))
     warmth = np.maximum(mean + 17.8, 0)
-    return np.asarray(0.0023 * water.astype(mean.dtype) * warmth * spread)
+    return np.asarray(0.0023 * water * warmth * spread)
 
 
 def _floating(values: npt.ArrayLike) -> Array:
