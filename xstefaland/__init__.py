@@ -12,23 +12,33 @@ from importlib import import_module
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
+from xstefaland import accessor as _accessor  # noqa: F401  (registers .stefaland)
 from xstefaland.options import get_options, set_options
 
 if TYPE_CHECKING:
+    from xstefaland.inference.api import check, embed, predict, reconstruct
     from xstefaland.versions import show_versions
 
 __version__ = _version("xstefaland")
 
 _FUNCTIONS = {
+    "check": "inference.api",
+    "embed": "inference.api",
+    "predict": "inference.api",
+    "reconstruct": "inference.api",
     "show_versions": "versions",
 }
 _MODULES = ("metrics", "splits", "errors", "weights")
 
 __all__ = [
     "__version__",
+    "check",
+    "embed",
     "errors",
     "get_options",
     "metrics",
+    "predict",
+    "reconstruct",
     "set_options",
     "show_versions",
     "splits",

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,14 +149,14 @@ def tiny_encoder(seed: int = 0, **config: Any) -> StefaLand:
 
 
 def tiny_weights(
-    path: str | os.PathLike[str], *, seed: int = 0, **config: Any
+    path: str | os.PathLike[str] | None = None, *, seed: int = 0, **config: Any
 ) -> Weights:
     """Write a small encoder with random weights to a file.
 
     Parameters
     ----------
-    path : path
-        The file to write, such as ``"tiny.safetensors"``.
+    path : path, optional
+        The file to write; default: a temporary one that goes with the process.
     seed, **config
         See :func:`tiny_encoder`.
 
@@ -173,14 +176,14 @@ def tiny_weights(
         attributes=_attribute_specs(model.config.attributes),
         required=(("precipitation",), ("temperature",)),
     )
-    return save(path, model.state_dict(), card)
+    return save(path or _temporary(), model.state_dict(), card)
 
 
 def tiny_head(
-    path: str | os.PathLike[str],
     encoder: Weights,
     targets: Sequence[str] = ("streamflow",),
     *,
+    path: str | os.PathLike[str] | None = None,
     seed: int = 1,
     masked_inputs: Sequence[str] = (),
     **config: Any,
@@ -189,12 +192,12 @@ def tiny_head(
 
     Parameters
     ----------
-    path : path
-        The file to write.
     encoder : Weights
         What :func:`tiny_weights` returned.
     targets : sequence of str
         What it says it predicts [mm d-1].
+    path : path, optional
+        As in :func:`tiny_weights`.
     seed : int
         Another seed gives other weights.
     masked_inputs : sequence of str
@@ -231,7 +234,17 @@ def tiny_head(
         masked_inputs=tuple(masked_inputs),
         spinup_days=365,
     )
-    return save(path, head.state_dict(), card)
+    return save(path or _temporary(), head.state_dict(), card)
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="xstefaland-")
+
+
+def _temporary() -> Path:
+    folder = Path(_folder().name)
+    return folder / f"{len(list(folder.iterdir()))}.safetensors"
 
 
 def _dataset(

@@ -173,7 +173,7 @@ class Encoder:
     ) -> None:
         self.device = resolve_device(device)
         self.model: Any = placed(model, self.device, precision)
-        self.batch_size, self.limit = batch_size, limit
+        self.batch_size, self.limit, self.sites = batch_size, limit, Limit()
 
     def embed(
         self,
@@ -239,20 +239,20 @@ class Encoder:
 
         calendar = self.model.config.calendar
         days = batch.start[:, None] + np.arange(batch.fade.shape[1])
-        forcing = self._tensor(block.forcing[batch.site[:, None], days])
+        forcing = self.tensor(block.forcing[batch.site[:, None], days])
         with torch.inference_mode():
             batch.hidden = self.model.encode(
                 forcing,
-                self._tensor(block.attributes[batch.site]),
-                day_of_year=self._tensor(block.day_of_year[days]) if calendar else None,
-                latitude=self._tensor(block.latitude[batch.site]) if calendar else None,
+                self.tensor(block.attributes[batch.site]),
+                day_of_year=self.tensor(block.day_of_year[days]) if calendar else None,
+                latitude=self.tensor(block.latitude[batch.site]) if calendar else None,
             )
             if decode:
                 batch.decoded = self.model.decode(batch.hidden, physical=True)
         return batch
 
-    def _tensor(self, values: NDArray[Any]) -> Tensor:
-        """To the device; infinities become missing like NaN."""
+    def tensor(self, values: NDArray[Any]) -> Tensor:
+        """Bring values to the device as float32; infinities become NaN."""
         import torch
 
         tensor = torch.from_numpy(np.ascontiguousarray(values, np.float32))

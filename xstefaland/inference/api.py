@@ -1,0 +1,381 @@
+"""What a user calls: plain functions from a Dataset to labelled answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, overload
+
+import xarray as xr
+
+from xstefaland.errors import InputError, XStefalandError
+from xstefaland.inference import labels, lazy
+from xstefaland.inference.batches import BatchSize
+from xstefaland.inference.blocks import Pool
+from xstefaland.inference.filling import fill
+from xstefaland.inference.lazy import Settings
+from xstefaland.inference.loaded import Reference
+from xstefaland.inference.plans import (
+    Plan,
+    plan_encoder,
+    plan_predictions,
+)
+from xstefaland.inputs.arrays import Prepared, prepare
+from xstefaland.inputs.checks import check as check_inputs
+from xstefaland.inputs.report import Report
+from xstefaland.inputs.requirements import Requirements
+from xstefaland.weights.access import WeightsLike
+
+Names = Mapping[str, str] | None
+
+
+def check(
+    ds: xr.Dataset,
+    target: str | Sequence[str] | None = None,
+    *,
+    weights: WeightsLike | None = None,
+    head: WeightsLike | None = None,
+    rename: Names = None,
+    units: Names = None,
+) -> Report:
+    """Say what a Dataset has, what a model needs, and what is wrong.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Daily forcing and site attributes.
+    target : str or list of str, optional
+        What is to be predicted; default: embeddings.
+    weights, head, rename, units
+        As in :func:`predict`.
+
+    Returns
+    -------
+    Report
+        ``.ok``, ``.problems``, ``.warnings`` and ``.table``. Nothing is raised and
+        nothing lazy is computed. Weights that cannot be had are a problem too.
+
+    Examples
+    --------
+    >>> import xstefaland
+    >>> from xstefaland.testing import example_points, tiny_weights
+    >>> ds = example_points()
+    >>> xstefaland.check(ds, weights=tiny_weights()).ok
+    True
+    """
+    try:
+        if target is None:
+            asked = [plan_encoder(weights)[1]]
+        else:
+            plans = plan_predictions(_listed(target), head, weights)
+            asked = [plan.requirements for plan in plans]
+    except XStefalandError as error:
+        nothing = Requirements(forcing=(), static=True)
+        report = check_inputs(ds, nothing)
+        return replace(report, problems=[str(error)], ignored={})
+    reports = [check_inputs(ds, each, rename=rename, units=units) for each in asked]
+    return next((report for report in reports if not report.ok), reports[0])
+
+
+def embed(
+    ds: xr.Dataset,
+    *,
+    pool: Pool = None,
+    weights: WeightsLike | None = None,
+    rename: Names = None,
+    units: Names = None,
+    batch_size: BatchSize = "auto",
+    device: str | None = None,
+    precision: str | None = None,
+) -> xr.DataArray:
+    """Embed the weather and attributes of every site.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Daily forcing (dims ``time`` and those of the sites) and site attributes.
+    pool : {None, "mean", "year", "static"}
+        None: one embedding per day. ``"mean"``: the mean of all days. ``"year"``: of
+        the days of each calendar year. ``"static"``: the token of the attributes.
+    weights : str, path or Weights, optional
+        The encoder; default: the registry's.
+    rename : mapping, optional
+        ``{"name in the Dataset": "canonical name"}`` where names are not recognised.
+    units : mapping, optional
+        ``{"name in the Dataset": "units"}`` where the Dataset states none.
+    batch_size : int or "auto"
+        Windows in the model at once. It changes speed and memory, not the answer.
+    device, precision : str, optional
+        As in :class:`~xstefaland.set_options`, whose values are the default. They are
+        fixed when the result is made, not when it is computed.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``embedding``: the input's dims in their order with ``embedding`` last, time
+        dropped or replaced by ``year`` when pooled; lazy where the input is. All
+        coordinates come along; `fraction_missing` is added. A site without any
+        forcing value is NaN.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with the Dataset.
+    WeightsError
+        When the weights cannot be had or used.
+
+    See Also
+    --------
+    predict : Targets from embeddings.
+
+    Examples
+    --------
+    >>> import xstefaland
+    >>> from xstefaland.testing import example_points, tiny_weights
+    >>> ds, weights = example_points(), tiny_weights()
+    >>> dict(xstefaland.embed(ds, weights=weights).sizes)
+    {'site': 6, 'time': 1200, 'embedding': 16}
+    >>> yearly = xstefaland.embed(ds, weights=weights, pool="year")
+    >>> yearly.year.values.tolist()
+    [2000, 2001, 2002, 2003, 2004]
+    """
+    if pool not in (None, "mean", "year", "static"):
+        raise InputError(
+            f"pool={pool!r} is not possible; use None, 'mean', 'year' or 'static'."
+        )
+    settings = Settings.current(batch_size, device, precision)
+    encoder, asked = plan_encoder(weights)
+    prepared = prepare(ds, asked, rename=rename, units=units)
+    width = int(encoder.card.config["d_model"])
+    answer = lazy.embed(prepared, Reference.of(encoder), width, settings, pool)
+    extra = _missing(prepared, len(encoder.card.forcing))
+    if pool == "year":
+        years = lazy.day_groups(prepared, pool)[1]
+        attrs = {"long_name": "calendar year"}
+        extra["year"] = xr.Variable("year", years, attrs)
+    return labels.labelled(
+        ds,
+        prepared,
+        answer,
+        name="embedding",
+        attrs={
+            **labels.describe_embedding(encoder, pool),
+            "history": labels.history(ds, f"embed(pool={pool!r}) with {encoder.name}"),
+        },
+        extra=extra,
+    )
+
+
+@overload
+def predict(
+    ds: xr.Dataset,
+    target: str,
+    *,
+    head: WeightsLike | None = ...,
+    weights: WeightsLike | None = ...,
+    quantiles: Sequence[float] | None = ...,
+    rename: Names = ...,
+    units: Names = ...,
+    batch_size: BatchSize = ...,
+    device: str | None = ...,
+    precision: str | None = ...,
+) -> xr.DataArray: ...
+
+
+@overload
+def predict(
+    ds: xr.Dataset,
+    target: list[str] | tuple[str, ...],
+    *,
+    head: WeightsLike | None = ...,
+    weights: WeightsLike | None = ...,
+    quantiles: Sequence[float] | None = ...,
+    rename: Names = ...,
+    units: Names = ...,
+    batch_size: BatchSize = ...,
+    device: str | None = ...,
+    precision: str | None = ...,
+) -> xr.Dataset: ...
+
+
+def predict(
+    ds: xr.Dataset,
+    target: str | list[str] | tuple[str, ...],
+    *,
+    head: WeightsLike | None = None,
+    weights: WeightsLike | None = None,
+    quantiles: Sequence[float] | None = None,
+    rename: Names = None,
+    units: Names = None,
+    batch_size: BatchSize = "auto",
+    device: str | None = None,
+    precision: str | None = None,
+) -> xr.DataArray | xr.Dataset:
+    """Predict one target or several at every site.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Daily forcing (dims ``time`` and those of the sites) and site attributes. For
+        static targets it may be without time, where the head allows it.
+    target : str or list of str
+        Such as ``"streamflow"``; ``xstefaland.weights.list()`` names all.
+    head : str, path or Weights, optional
+        Name, sort (``"resconn"``) or file of the head, for all targets; default: each
+        target's entry in the registry.
+    weights : str, path or Weights, optional
+        The encoder; default: the one that the head was trained on.
+    quantiles : sequence of float, optional
+        Levels, of those the head was trained for; adds the dim ``quantile``.
+    rename, units, batch_size, device, precision
+        As in :func:`embed`. Heads always work in float32.
+
+    Returns
+    -------
+    xarray.DataArray or xarray.Dataset
+        A string gives a DataArray, a list a Dataset. Dims and coordinates are the
+        input's; static targets have no ``time``. Values count from the first day on
+        (attribute `spinup_days`). A site without any forcing value is NaN.
+
+    Raises
+    ------
+    UnknownTargetError
+        For targets that no head predicts; those that exist are listed.
+    InputError
+        With everything that is wrong with the Dataset.
+    MissingVariableError
+        When a required input is missing.
+    WeightsError
+        When head and encoder do not belong together, or a file cannot be used.
+
+    Examples
+    --------
+    >>> import xstefaland
+    >>> from xstefaland.testing import example_points, tiny_head, tiny_weights
+    >>> ds, weights = example_points(), tiny_weights()
+    >>> head = tiny_head(weights, ["streamflow", "soil_moisture"])
+    >>> flow = xstefaland.predict(ds, "streamflow", head=head, weights=weights)
+    >>> flow.dims, flow.attrs["units"]
+    (('site', 'time'), 'mm d-1')
+    >>> both = ["streamflow", "soil_moisture"]
+    >>> list(xstefaland.predict(ds, both, head=head, weights=weights).data_vars)
+    ['streamflow', 'soil_moisture']
+    """
+    targets = _listed(target)
+    settings = Settings.current(batch_size, device, precision)
+    plans = plan_predictions(targets, head, weights)
+    tasks = [plan.tasks(quantiles) for plan in plans]
+    ready = [prepare(ds, p.requirements, rename=rename, units=units) for p in plans]
+    parts: dict[str, xr.DataArray] = {}
+    for plan, task, prepared in zip(plans, tasks, ready, strict=True):
+        encoder = Reference.of(plan.encoder)
+        answers = lazy.predict(prepared, encoder, task, settings)
+        parts |= _labelled_targets(ds, plan, prepared, answers, quantiles)
+    past = labels.history(ds, f"predict({target!r})")
+    if isinstance(target, str):
+        return parts[target].assign_attrs(history=past)
+    chosen = [parts[name] for name in targets]
+    made = labels.made_by(plans[0].encoder) if len(plans) == 1 else {}
+    return labels.merged(ds, chosen, {**made, "history": past})
+
+
+def reconstruct(
+    ds: xr.Dataset,
+    *,
+    weights: WeightsLike | None = None,
+    add: bool = False,
+    rename: Names = None,
+    units: Names = None,
+    batch_size: BatchSize = "auto",
+    device: str | None = None,
+    precision: str | None = None,
+) -> xr.Dataset:
+    """Fill gaps in forcing and attributes with what the model expects there.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        As in :func:`embed`.
+    weights : str, path or Weights, optional
+        The encoder; default: the registry's.
+    add : bool
+        Add the variables that the model knows and the Dataset lacks, under their
+        canonical names.
+    rename, units, batch_size, device, precision
+        As in :func:`embed`.
+
+    Returns
+    -------
+    xarray.Dataset
+        The Dataset's own forcings and attributes that the model knows, under their
+        own names, in their own units and dims, with gaps filled; observed values are
+        those of the input, bit for bit. Integers with nothing to fill stay integers.
+        Sites without any forcing value stay as they are.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with the Dataset.
+
+    Notes
+    -----
+    A day that the time axis leaves out is not added; reindex the Dataset for that.
+
+    Examples
+    --------
+    >>> import xstefaland
+    >>> from xstefaland.testing import example_points, tiny_weights
+    >>> ds, weights = example_points(), tiny_weights()
+    >>> gappy = ds.assign(temperature=ds.temperature.where(ds.temperature > 0))
+    >>> filled = xstefaland.reconstruct(gappy, weights=weights)
+    >>> bool(filled.temperature.isnull().any())
+    False
+    """
+    settings = Settings.current(batch_size, device, precision)
+    encoder, asked = plan_encoder(weights)
+    prepared = prepare(ds, asked, rename=rename, units=units)
+    answers = lazy.reconstruct(prepared, Reference.of(encoder), settings)
+    past = labels.history(ds, f"reconstruct() with {encoder.name}")
+    attrs = {**ds.attrs, **labels.made_by(encoder), "history": past}
+    out = fill(ds, prepared, asked, answers, add=add, rename=rename, units=units)
+    extra = _missing(prepared, len(encoder.card.forcing))
+    return out.assign_coords(extra).assign_attrs(attrs)
+
+
+def _listed(target: str | Sequence[str]) -> list[str]:
+    if isinstance(target, str):
+        return [target]
+    targets: list[Any] = list(target) if isinstance(target, list | tuple) else []
+    if not targets or not all(isinstance(name, str) for name in targets):
+        raise InputError(
+            f"target={target!r} is not possible; pass a name such as 'streamflow', or "
+            "a list of names."
+        )
+    return list(dict.fromkeys(targets))
+
+
+def _missing(prepared: Prepared, variables: int) -> dict[str, xr.Variable]:
+    return {labels.FRACTION_MISSING: labels.fraction_missing(prepared, variables)}
+
+
+def _labelled_targets(
+    ds: xr.Dataset,
+    plan: Plan,
+    prepared: Prepared,
+    answers: Sequence[xr.Variable],
+    quantiles: Sequence[float] | None,
+) -> dict[str, xr.DataArray]:
+    """Give each answer of a plan the name and attributes of its target."""
+    extra = _missing(prepared, len(plan.encoder.card.forcing))
+    if quantiles is not None:
+        attrs = {"long_name": "quantile of the prediction", "units": "1"}
+        extra[lazy.QUANTILE] = xr.Variable(lazy.QUANTILE, list(quantiles), attrs)
+    rest, out = iter(answers), {}
+    for head in plan.heads:
+        specs: dict[str, Any] = {s.name: s for s in head.weights.card.targets}
+        for name in head.targets:
+            attrs = labels.describe_target(specs[name], plan.encoder, head.weights)
+            out[name] = labels.labelled(
+                ds, prepared, next(rest), name=name, attrs=attrs, extra=extra
+            )
+    return out

@@ -1,0 +1,135 @@
+"""Filling: reconstructions go where the user's variables have gaps, only there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xstefaland.inference import labels
+from xstefaland.inputs.arrays import Prepared
+from xstefaland.inputs.checks import examine
+from xstefaland.inputs.readings import Reading
+from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.units import Conversion, conversion
+
+Values = NDArray[Any]
+
+
+def fill(
+    ds: xr.Dataset,
+    prepared: Prepared,
+    requirements: Requirements,
+    answers: tuple[xr.Variable, xr.Variable],
+    *,
+    add: bool = False,
+    rename: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """Fill the gaps of a Dataset's variables with reconstructed values.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        The user's input.
+    prepared : Prepared
+        What was made from it.
+    requirements : Requirements
+        What the encoder knows.
+    answers : tuple of Variable
+        Reconstructed forcing ``(*site_dims, time, variable)`` and attributes
+        ``(*site_dims, attribute)`` in the encoder's units.
+    add : bool
+        Add variables that the Dataset lacks.
+    rename, units : mapping, optional
+        As they were passed by the user.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables under the user's names and in the user's units; attributes of the
+        variables stay.
+    """
+    readings = examine(ds, requirements, rename=rename, units=units).readings
+    filled: dict[str, xr.Variable] = {}
+    for answer, variables in zip(
+        answers, (requirements.forcing, requirements.attributes), strict=True
+    ):
+        for column, wanted in enumerate(variables):
+            values = answer.isel({answer.dims[-1]: column})
+            reading = readings.get(wanted.name)
+            if reading is not None and reading.source in ds.data_vars:
+                own = ds[reading.source].variable
+                filled[reading.source] = _fill_one(own, values, wanted, reading)
+            elif add and reading is None:
+                filled[wanted.name] = _added(ds, prepared, values, wanted)
+    own_order = [name for name in ds.data_vars if name in filled]
+    order = [*own_order, *(name for name in filled if name not in ds.data_vars)]
+    frame = labels.coordinates(ds)
+    used = {dim for variable in filled.values() for dim in variable.dims}
+    frame = frame.drop_dims([dim for dim in frame.dims if dim not in used])
+    return frame.assign({name: filled[str(name)] for name in order})
+
+
+def _fill_one(
+    own: xr.Variable, values: xr.Variable, wanted: InputVariable, reading: Reading
+) -> xr.Variable:
+    """Put reconstructed values where the user's variable is NaN."""
+    if own.dtype.kind != "f":
+        return own
+    if set(own.dims) != set(values.dims):  # one attribute for all sites: no own place
+        return own
+    back = xr.apply_ufunc(
+        to_user_units,
+        values,
+        dask="parallelized",
+        output_dtypes=[own.dtype],
+        kwargs={"wanted": wanted, "reading": reading, "dtype": own.dtype},
+    ).transpose(*own.dims)
+    out: xr.Variable = xr.apply_ufunc(
+        _first_known, own, back, dask="parallelized", output_dtypes=[own.dtype]
+    )
+    out.attrs, out.encoding = dict(own.attrs), dict(own.encoding)
+    return out
+
+
+def _first_known(own: Values, other: Values) -> Values:
+    return np.where(np.isnan(own), other, own)
+
+
+def _added(
+    ds: xr.Dataset, prepared: Prepared, values: xr.Variable, wanted: InputVariable
+) -> xr.Variable:
+    order = [dim for dim in labels.input_dims(ds, prepared) if dim in values.dims]
+    out = values.transpose(*order)
+    out.attrs = {"long_name": f"{wanted.name.replace('_', ' ')}, reconstructed"}
+    if wanted.units:
+        out.attrs["units"] = wanted.units
+    return out
+
+
+def to_user_units(
+    values: Values, wanted: InputVariable, reading: Reading, dtype: np.dtype[Any]
+) -> Values:
+    """Undo the conversions between the user's values and those of the encoder.
+
+    Examples
+    --------
+    >>> wanted = InputVariable("temperature", "degC")
+    >>> kelvin = Reading("temperature", "t2m", Conversion(1.0, -273.15), "K", "degC")
+    >>> to_user_units(np.array([0.0, 10.0]), wanted, kelvin, np.dtype("float64"))
+    array([273.15, 283.15])
+    """
+    values = np.asarray(values, np.float64)
+    if wanted.units is not None and reading.units is not None:
+        values = _undo(conversion(reading.units, wanted.units), values)
+    return _undo(reading.conversion, values).astype(dtype)
+
+
+def _undo(change: Conversion, values: Values) -> Values:
+    if change.angle:
+        return np.asarray(np.arctan(values / change.scale) / change.angle)
+    return np.asarray((values - change.offset) / change.scale)

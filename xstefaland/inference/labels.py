@@ -1,0 +1,199 @@
+"""Labels: the input's dims, coordinates and CRS, and who made the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xstefaland.inputs.arrays import Prepared
+from xstefaland.weights import TargetSpec, Weights
+
+FRACTION_MISSING = "fraction_missing"
+
+
+def describe_embedding(encoder: Weights, pool: str | None) -> dict[str, Any]:
+    """Return the CF attributes of an embedding."""
+    what = {
+        None: "daily embedding of weather and site attributes",
+        "mean": "mean embedding of weather and site attributes",
+        "year": "yearly mean embedding of weather and site attributes",
+        "static": "embedding of site attributes",
+    }[pool]
+    method = {"mean": "time: mean", "year": "time: mean (interval: 1 day)"}
+    attrs = {"long_name": what, "units": "1", "pooling": pool or "none"}
+    if pool in method:
+        attrs["cell_methods"] = method[pool]
+    return {**attrs, **made_by(encoder)}
+
+
+def describe_target(
+    spec: TargetSpec, encoder: Weights, head: Weights
+) -> dict[str, Any]:
+    """Return the CF attributes of a prediction."""
+    attrs: dict[str, Any] = {"units": spec.units}
+    if spec.standard_name:
+        attrs["standard_name"] = spec.standard_name
+    attrs["long_name"] = spec.long_name or spec.name.replace("_", " ")
+    if not head.card.static:
+        attrs["cell_methods"] = "time: mean"
+        attrs["spinup_days"] = head.card.spinup_days
+    return {**attrs, **made_by(encoder, head)}
+
+
+def made_by(encoder: Weights, head: Weights | None = None) -> dict[str, str]:
+    """Return the attributes that name weights, hashes and package version."""
+    out = {
+        "source": f"xstefaland {version('xstefaland')}",
+        "weights": encoder.name,
+        "weights_sha256": encoder.sha256,
+    }
+    if head is not None:
+        out |= {"head": head.name, "head_sha256": head.sha256}
+    return out
+
+
+def history(ds: xr.Dataset, call: str) -> str:
+    """Return a history with this call on top of the Dataset's own."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    line = f"{now} xstefaland {version('xstefaland')}: {call}"
+    old = ds.attrs.get("history")
+    return f"{line}\n{old}" if old else line
+
+
+def fraction_missing(prepared: Prepared, variables: int) -> xr.Variable:
+    """Return the share of forcing values that are missing, by site.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Inputs; the first `variables` are those that the encoder knows.
+    variables : int
+        Number of forcings of the encoder.
+
+    Returns
+    -------
+    xarray.Variable
+        Dims of the sites; lazy where the input is. A forcing that the Dataset lacks
+        and a day in a gap of its time axis count as missing.
+    """
+    forcing = prepared.forcing.variable
+    known = forcing.isel({forcing.dims[-1]: slice(variables)})
+    if known.size == 0:
+        sites = {dim: known.sizes[dim] for dim in prepared.site_dims}
+        out = xr.Variable(tuple(sites), np.ones(tuple(sites.values()), np.float32))
+    else:
+        there = xr.apply_ufunc(np.isfinite, known, dask="allowed")
+        out = xr.apply_ufunc(_complement, there.mean(known.dims[-2:]), dask="allowed")
+    out.attrs = {
+        "long_name": "share of missing forcing values among those the model knows",
+        "units": "1",
+    }
+    return out
+
+
+def _complement(share: Any) -> Any:
+    return (1 - share).astype(np.float32)
+
+
+def input_dims(ds: xr.Dataset, prepared: Prepared) -> tuple[str, ...]:
+    """Return site dims and time in the order that the Dataset's forcing has them."""
+    wanted = {*prepared.site_dims, "time"}
+    if "time" not in ds.dims:
+        wanted.discard("time")
+    for variable in ds.data_vars.values():
+        if set(variable.dims) == wanted:
+            return tuple(str(dim) for dim in variable.dims)
+    return (*prepared.site_dims, "time")
+
+
+def labelled(
+    ds: xr.Dataset,
+    prepared: Prepared,
+    answer: xr.Variable,
+    *,
+    name: str,
+    attrs: Mapping[str, Any],
+    extra: Mapping[str, xr.Variable] | None = None,
+) -> xr.DataArray:
+    """Give an answer the labels of the input.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        The user's input.
+    prepared : Prepared
+        What was made from it.
+    answer : xarray.Variable
+        Dims in any order.
+    name : str
+        Name of the result.
+    attrs : mapping
+        Its attributes; none of the input's come along.
+    extra : mapping of str to Variable, optional
+        Coordinates to add, such as `fraction_missing`.
+
+    Returns
+    -------
+    xarray.DataArray
+        The input's dims in their order (`year` in the place of time), then those
+        that the input does not have, with all coordinates that fit.
+    """
+    order = [
+        "year" if dim == "time" and "year" in answer.dims else dim
+        for dim in input_dims(ds, prepared)
+    ]
+    order = [dim for dim in order if dim in answer.dims]
+    order += [str(dim) for dim in answer.dims if dim not in order]
+    frame = coordinates(ds)
+    frame = frame.drop_dims([dim for dim in frame.dims if dim not in order])
+    coords = frame.assign_coords(dict(extra or {})).coords
+    out = xr.DataArray(
+        answer.transpose(*order).data, coords, dims=order, name=name, attrs=dict(attrs)
+    )
+    mapping = _grid_mapping(ds)
+    if mapping:
+        out.encoding["grid_mapping"] = mapping
+    return out
+
+
+def merged(
+    ds: xr.Dataset, parts: Sequence[xr.DataArray], attrs: Mapping[str, Any]
+) -> xr.Dataset:
+    """Bring answers with the same labels into one Dataset."""
+    frame = coordinates(ds)
+    used = {dim for part in parts for dim in part.dims}
+    frame = frame.drop_dims([dim for dim in frame.dims if dim not in used])
+    coords = {
+        name: coord.variable
+        for part in parts
+        for name, coord in part.coords.items()
+        if name not in frame.coords
+    }
+    out = frame.assign_coords(coords)
+    out = out.assign({part.name: part.variable for part in parts})
+    out.attrs = dict(attrs)
+    return out
+
+
+def coordinates(ds: xr.Dataset) -> xr.Dataset:
+    """Return the input's coordinates, the CRS among them, with their indexes."""
+    mapping = _grid_mapping(ds)
+    if mapping in ds.data_vars:
+        ds = ds.set_coords(mapping)
+    frame = ds.drop_vars(list(ds.data_vars))
+    frame.attrs = {}
+    return frame
+
+
+def _grid_mapping(ds: xr.Dataset) -> str | None:
+    """Return the name of the variable that holds the CRS, where one is named."""
+    for variable in ds.data_vars.values():
+        for place in (variable.encoding, variable.attrs):
+            if place.get("grid_mapping") in ds.variables:
+                return str(place["grid_mapping"])
+    return None

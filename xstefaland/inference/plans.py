@@ -1,0 +1,230 @@
+"""Plans: which encoder and heads answer a question, and what they ask of a Dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xstefaland import weights as files
+from xstefaland.errors import (
+    InputError,
+    WeightsError,
+    WeightsNotFoundError,
+    join_problems,
+)
+from xstefaland.inference.loaded import Reference
+from xstefaland.inference.predictions import HeadTask
+from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.weights import VariableSpec, Weights
+from xstefaland.weights.access import WeightsLike
+
+
+@dataclass(frozen=True)
+class PlannedHead:
+    """One head and the targets wanted of it."""
+
+    weights: Weights
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Heads that share one run of one encoder.
+
+    Parameters
+    ----------
+    encoder : Weights
+        The encoder.
+    heads : tuple of PlannedHead
+        They hide the same inputs and all have time, or none has.
+    requirements : Requirements
+        The encoder's variables in its order, then those only heads take.
+    """
+
+    encoder: Weights
+    heads: tuple[PlannedHead, ...]
+    requirements: Requirements
+
+    def tasks(self, quantiles: Sequence[float] | None) -> list[HeadTask]:
+        """Write down what to ask of each head, in columns of the requirements."""
+        forcing = [variable.name for variable in self.requirements.forcing]
+        attributes = [variable.name for variable in self.requirements.attributes]
+        tasks = []
+        for head in self.heads:
+            card = head.weights.card
+            names = [spec.name for spec in card.targets]
+            tasks.append(
+                HeadTask(
+                    reference=Reference.of(head.weights),
+                    forcing=tuple(forcing.index(spec.name) for spec in card.forcing),
+                    attributes=tuple(
+                        attributes.index(spec.name) for spec in card.attributes
+                    ),
+                    targets=tuple(names.index(target) for target in head.targets),
+                    levels=quantile_levels(head.weights, quantiles),
+                    static=card.static,
+                    spinup_days=card.spinup_days,
+                )
+            )
+        return tasks
+
+
+def plan_encoder(weights: WeightsLike | None) -> tuple[Weights, Requirements]:
+    """Open an encoder; return it with what it asks for."""
+    encoder = files.resolve_encoder(weights)
+    return encoder, requirements(encoder)
+
+
+def plan_predictions(
+    targets: Sequence[str],
+    head: WeightsLike | None = None,
+    weights: WeightsLike | None = None,
+) -> list[Plan]:
+    """Open the heads of some targets and group those that share an encoder's run.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        What is wanted.
+    head, weights : str, path or Weights, optional
+        As in :func:`xstefaland.predict`.
+
+    Returns
+    -------
+    list of Plan
+        In the order of the targets.
+
+    Raises
+    ------
+    UnknownTargetError
+        With all targets that have no head.
+    WeightsError
+        When a head belongs to another encoder.
+    """
+    wanted: dict[str, list[str]] = {}
+    heads: dict[str, Weights] = {}
+    for target, found in files.resolve_heads(list(targets), head).items():
+        heads[found.sha256] = found
+        wanted.setdefault(found.sha256, []).append(target)
+    encoders = _encoders(heads.values(), weights)
+    groups: dict[tuple[object, ...], list[PlannedHead]] = {}
+    for key, found in heads.items():
+        card, encoder = found.card, encoders[key]
+        group = (encoder, frozenset(card.masked_inputs), card.static)
+        planned = PlannedHead(found, tuple(dict.fromkeys(wanted[key])))
+        groups.setdefault(group, []).append(planned)
+    plans = []
+    for members in groups.values():
+        encoder = encoders[members[0].weights.sha256]
+        asked = requirements(encoder, *(member.weights for member in members))
+        plans.append(Plan(encoder, tuple(members), asked))
+    return plans
+
+
+def requirements(encoder: Weights, *heads: Weights) -> Requirements:
+    """Join what an encoder and heads on it ask of a Dataset.
+
+    Raises
+    ------
+    WeightsError
+        When they want one variable in different units.
+    """
+    cards = [encoder.card, *(head.card for head in heads)]
+    forcing = _union(encoder, heads, "forcing")
+    attributes = _union(encoder, heads, "attributes")
+    return Requirements(
+        forcing=tuple(map(_input, forcing)),
+        attributes=tuple(map(_input, attributes)),
+        required=tuple(dict.fromkeys(choice for c in cards for choice in c.required)),
+        masked=frozenset(name for c in cards for name in c.masked_inputs),
+        static=bool(heads) and all(head.card.static for head in heads),
+    )
+
+
+def quantile_levels(
+    head: Weights, quantiles: Sequence[float] | None
+) -> tuple[int, ...] | int | None:
+    """Find the columns of the wanted quantiles in a head's answer.
+
+    Raises
+    ------
+    InputError
+        For levels that the head was not trained for.
+    """
+    known = list(head.card.quantiles)
+    if quantiles is None and not known:
+        return None
+    wanted = [0.5] if quantiles is None else list(quantiles)
+    unknown = [level for level in wanted if level not in known]
+    if not unknown and wanted:
+        columns = tuple(known.index(level) for level in wanted)
+        return columns[0] if quantiles is None else columns
+    have = f"trained for the quantiles {known}" if known else "trained for no quantiles"
+    fix = f"quantiles={known}" if known else "predict without quantiles="
+    raise InputError(
+        f"head '{head.name}' was {have}; quantiles={quantiles!r} is not possible. Use "
+        f"{fix}."
+    )
+
+
+def _encoders(
+    heads: Iterable[Weights], weights: WeightsLike | None
+) -> dict[str, Weights]:
+    """Open the encoder of each head, by the head's sha256; collect all refusals."""
+    given = None if weights is None else files.resolve_encoder(weights)
+    out, problems = {}, []
+    for head in heads:
+        encoder = given or _own_encoder(head)
+        try:
+            files.require_encoder(head, encoder)
+        except WeightsError as error:
+            problems.append(str(error))
+        out[head.sha256] = encoder
+    if problems:
+        raise WeightsError("\n".join(problems))
+    return out
+
+
+def _own_encoder(head: Weights) -> Weights:
+    reference = head.card.encoder
+    if reference is None:
+        return files.resolve_encoder()
+    try:
+        return files.resolve_encoder(reference.name)
+    except WeightsNotFoundError:
+        raise WeightsError(
+            f"head '{head.name}' was trained on the encoder '{reference.name}' (sha256 "
+            f"{reference.sha256}), which is none of the listed weights. Pass its file: "
+            "weights='path/to/encoder.safetensors'."
+        ) from None
+
+
+def _union(
+    encoder: Weights, heads: Sequence[Weights], kind: str
+) -> tuple[VariableSpec, ...]:
+    specs: dict[str, VariableSpec] = {}
+    problems = []
+    for weights in (encoder, *heads):
+        for spec in getattr(weights.card, kind):
+            first = specs.setdefault(spec.name, spec)
+            if first.units != spec.units:
+                problems.append(
+                    f"'{weights.name}' takes '{spec.name}' in {spec.units}, "
+                    f"'{encoder.name}' in {first.units}"
+                )
+    if problems:
+        raise WeightsError(join_problems("head and encoder do not match", problems))
+    return tuple(specs.values())
+
+
+def _input(spec: VariableSpec) -> InputVariable:
+    return InputVariable(
+        name=spec.name,
+        units=spec.units,
+        mean=spec.mean,
+        std=spec.std,
+        transform=spec.transform,
+        minimum=spec.minimum,
+        maximum=spec.maximum,
+        group=spec.group,
+    )
