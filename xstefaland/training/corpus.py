@@ -145,7 +145,8 @@ class Corpus:
                 "`xstefaland.training.corpus.build(data, folder)`."
             )
         self.shards = {name: Shard(folder / name) for name in found}
-        self.forcing = FORCING
+        present = {v for shard in self.shards.values() for v in shard.variables}
+        self.forcing = tuple(name for name in FORCING if name in present)
         columns = {c for s in self.shards.values() for c in s.attributes.columns}
         self.attributes = tuple(name for name in CATALOGUE if name in columns)
         self._tables = {

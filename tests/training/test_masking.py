@@ -1,0 +1,72 @@
+"""Masks of pretraining: share, stationarity, groups."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xstefaland.training.masking import (
+    Masking,
+    attribute_mask,
+    forcing_mask,
+    stretches,
+)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_stretches_hide_the_share_that_is_asked_on_every_day(share: float) -> None:
+    """The true share is that asked for, at the edges as in the centre."""
+    rng = np.random.default_rng(0)
+    mask = stretches(rng, 20_000, 365, Masking(share=share))
+    daily = mask.mean(0)
+    assert abs(mask.mean() - share) < 0.01
+    assert np.abs(daily - share).max() < 0.03
+
+
+def test_stretches_have_the_lengths_that_are_asked() -> None:
+    """Every hidden run inside the window is 30 to 90 days long."""
+    mask = stretches(np.random.default_rng(1), 300, 730, Masking())
+    lengths = []
+    for row in mask:
+        edges = np.flatnonzero(np.diff(row.astype(int)))
+        runs = np.diff(edges)
+        first = 0 if row[edges[0] + 1] else 1
+        lengths += runs[first::2].tolist()
+    assert min(lengths) >= 30
+    assert max(lengths) <= 90
+    assert len(set(lengths)) > 40
+
+
+def test_some_samples_lose_whole_forcings_but_never_all() -> None:
+    """About the asked share has a forcing hidden throughout; one always is open."""
+    masking = Masking(share=0.5, untouched=1.0, drop_forcing=0.4)
+    mask = forcing_mask(np.random.default_rng(2), 4000, 100, 5, masking)
+    whole = mask.all(1)
+    assert abs(whole.any(1).mean() - 0.4) < 0.03
+    assert not whole.all(1).any()
+
+
+def test_untouched_samples_are_not_masked() -> None:
+    """A share of samples has no hidden stretch at all."""
+    masking = Masking(untouched=0.25, drop_forcing=0.0)
+    mask = forcing_mask(np.random.default_rng(3), 4000, 200, 4, masking)
+    assert abs((~mask.any((1, 2))).mean() - 0.25) < 0.03
+
+
+def test_attributes_are_hidden_in_whole_groups() -> None:
+    """Members of a group go together; the share of groups is what is asked."""
+    groups = ["soil", "soil", "climate", "geology", "climate"]
+    masking = Masking(group_share=0.5, drop_attributes=0.0)
+    mask = attribute_mask(np.random.default_rng(4), 4000, groups, masking)
+    assert (mask[:, 0] == mask[:, 1]).all()
+    assert (mask[:, 2] == mask[:, 4]).all()
+    assert (mask[:, 0] != mask[:, 2]).any()
+    assert abs(mask.mean() - 0.5) < 0.02
+
+
+def test_masks_repeat_with_the_seed() -> None:
+    """The same generator state gives the same masks."""
+    masks = [
+        forcing_mask(np.random.default_rng(5), 8, 365, 6, Masking()) for _ in range(2)
+    ]
+    np.testing.assert_array_equal(*masks)
