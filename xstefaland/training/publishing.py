@@ -69,8 +69,8 @@ def publish_encoder(
         kind="encoder",
         name=name,
         config=model.config.to_dict(),
-        forcing=_specs(forcing),
-        attributes=_specs(attributes),
+        forcing=_specs(forcing, model.forcing_scaling),
+        attributes=_specs(attributes, model.attribute_scaling),
         training={"data": corpus.data, **training},
         left_out=tuple(sorted(kept_out)),
         metrics=dict(metrics),
@@ -123,8 +123,16 @@ def publish_head(
         kind="head",
         name=name,
         config=config.to_dict(),
-        forcing=_specs(tables["forcing_scaling"], known),
-        attributes=_specs(tables["attribute_scaling"], known),
+        forcing=_specs(
+            tables["forcing_scaling"],
+            head.get_submodule("features.forcing_scaling"),
+            known,
+        ),
+        attributes=_specs(
+            tables["attribute_scaling"],
+            head.get_submodule("features.attribute_scaling"),
+            known,
+        ),
         encoder=EncoderReference(name=encoder.name, sha256=encoder.sha256),
         targets=tuple(TARGETS[target] for target in config.targets),
         required=REQUIRED,
@@ -152,12 +160,17 @@ def _save(folder: Path, module: nn.Module, card: Card, dtype: str) -> Weights:
 
 def _specs(
     rows: Sequence[Mapping[str, Any]],
+    scaling: nn.Module,
     known: Mapping[str, VariableSpec] | None = None,
 ) -> tuple[VariableSpec, ...]:
-    """Turn statistics into card lines; units and groups may come from `known`."""
+    """Turn statistics into card lines; units and groups may come from `known`.
+
+    Mean and deviation are those the network scales with.
+    """
+    mean, deviation = scaling.get_buffer("mean"), scaling.get_buffer("std")
     specs = []
-    for row in rows:
-        entries = dict(row)
+    for row, centre, spread in zip(rows, mean, deviation, strict=True):
+        entries = dict(row) | {"mean": float(centre), "std": float(spread)}
         if known is not None:
             spec = known[entries["name"]]
             entries |= {"units": spec.units, "group": spec.group}
