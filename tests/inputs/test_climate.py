@@ -29,7 +29,7 @@ def camels(real_data: Path) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
         ds = file.isel(basin=basins).sel(time=period).load()
     warm = (ds["tmax_daymet"] + ds["tmin_daymet"]) / 2
     nothing = np.full(ds.sizes["time"], np.nan)
-    dates = ds.indexes["time"]
+    dates = pd.DatetimeIndex(ds["time"].values)
     return ds, climate_indices(ds["prcp_daymet"].values, warm.values, nothing, dates)
 
 
@@ -107,7 +107,7 @@ def test_aridity() -> None:
 def test_only_complete_years_count() -> None:
     """A wet half year at the end does not change the mean."""
     dates = pd.date_range("2000-10-01", "2004-03-31")
-    rain = np.where(dates >= "2003-10-01", 100.0, 1.0)
+    rain = np.where(dates >= pd.Timestamp("2003-10-01"), 100.0, 1.0)
     missing = np.full(len(dates), np.nan)
     assert climate_indices(rain, missing, missing, dates)["p_mean"] == 1
 

@@ -54,7 +54,7 @@ def test_relative_humidity_is_bounded() -> None:
 
 def test_specific_humidity() -> None:
     """q = 0.622 e / (p - 0.378 e), inverted."""
-    vapour, pressure = 1500.0, 95000.0
+    vapour, pressure = np.array(1500.0), np.array(95000.0)
     specific = 0.622 * vapour / (pressure - 0.378 * vapour)
     back = humidity.vapour_pressure_from_specific_humidity(specific, pressure)
     np.testing.assert_allclose(back, vapour)

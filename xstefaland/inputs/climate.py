@@ -26,6 +26,7 @@ CLIMATE_INDICES = (
 """Names of the attributes that :func:`climate_indices` returns, in its order."""
 
 MINIMUM_YEARS = 3
+ENOUGH_DAYS = 1040  # three years, of which a site may lack one day in twenty
 DAYS_PER_YEAR = 365.25
 
 
@@ -84,8 +85,7 @@ def climate_indices(
         `p_mean`, `pet_mean` [mm d-1], `aridity`, `p_seasonality`, `frac_snow` [1],
         `high_prec_freq`, `low_prec_freq` [d yr-1], `high_prec_dur`, `low_prec_dur` [d],
         `temperature_mean`, `temperature_range` [degC]; float64. NaN where the record
-        has less than three complete years, or a site less than that many days with
-        data.
+        has less than three complete years, or a site less than 1040 days with data.
 
     Notes
     -----
@@ -129,7 +129,7 @@ def climate_indices(
 def _enough(*series: Array) -> Array:
     """Whether a site has enough days on which all series have data."""
     valid = np.logical_and.reduce([~np.isnan(values) for values in series])
-    return np.asarray(valid.sum(axis=-1) >= 365 * MINIMUM_YEARS)
+    return np.asarray(valid.sum(axis=-1) >= ENOUGH_DAYS)
 
 
 def _plain_mean(values: Array) -> Array:

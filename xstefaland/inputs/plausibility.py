@@ -114,7 +114,7 @@ are these K? Then pass units={"tas": "K"}
     else:
         text += f" is far outside {low:g} to {high:g} {known.units}"
     for other in _USUAL_UNITS.get(known.units, ()):
-        if other != label and _fits(finite, other, variable):
+        if other != label and _fits(finite, other, variable, strict=True):
             return f'{text}; are these {other}? Then pass units={{"{name}": "{other}"}}'
     return f"{text}; check the units {label!r} and the variable"
 
@@ -131,8 +131,10 @@ def _within(value: Array, low: float, high: float) -> bool:
     return bool(low <= value <= high)
 
 
-def _fits(values: Array, label: str, variable: InputVariable) -> bool:
-    """Whether values labelled so would be plausible."""
+def _fits(
+    values: Array, label: str, variable: InputVariable, *, strict: bool = False
+) -> bool:
+    """Whether values labelled so would be plausible, if strict without any outlier."""
     known = CATALOGUE[variable.name]
     try:
         typical, extreme = _converted(
@@ -142,15 +144,12 @@ def _fits(values: Array, label: str, variable: InputVariable) -> bool:
     except InputError:
         return False
     low, high = known.valid_range
-    if not _within(typical, low, high):
+    if not _within(typical, low, high) or (strict and extreme > high):
         return False
     if lowest is None or highest is None:
         return True
     span = highest - lowest
     if not _within(typical, lowest - span / 2, highest + span / 2):
-        return False
-    scaled = variable.transform == "linear" and known.units == variable.units
-    if scaled and abs(typical - variable.mean) > 6 * variable.std:
         return False
     tiny = low == 0 and variable.name != "snow_depth_water_equivalent"
     enough = values.size >= 30 and known.kind == "forcing"

@@ -107,11 +107,7 @@ class Report:
                 f"<div><b>What would help most:</b> {escape(self.helpful)}</div>"
             )
         if self.ignored:
-            texts = [
-                f"<b>{escape(n)}</b> ({escape(w)})" for n, w in self.ignored.items()
-            ]
-            summary = f"<summary>{len(texts)} variables not used</summary>"
-            parts.append(f"<details>{summary}{'; '.join(texts)}</details>")
+            parts.append(_details(self._reasons(), len(self.ignored)))
         return f'<div style="{_STYLE["box"]}">{"".join(filter(None, parts))}</div>'
 
     def _reasons(self) -> dict[str, str]:

@@ -59,11 +59,10 @@ def _daily(days: pd.DatetimeIndex) -> pd.DatetimeIndex | str:
     if not days.is_unique:
         return ""
     steps = np.diff(days.values).astype("m8[D]").astype(int)
-    step = np.median(steps) if steps.size else 1
-    if step > 1:
+    if steps.size and steps.min() > 1:
         return (
-            f"time is not daily, its typical step is {step:g} days; the model needs "
-            "daily data"
+            f"time is not daily, its smallest step is {steps.min()} days; the model "
+            "needs daily data"
         )
     return days
 

@@ -1,0 +1,351 @@
+"""Prepared arrays: right values, lazy where the input is, the same for any layout."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xstefaland.errors import InputError, MissingVariableError
+from xstefaland.inputs.arrays import Prepared, prepare
+from xstefaland.inputs.assembly import Assembly, ForcingBlock, Output
+from xstefaland.inputs.climate import climate_indices
+from xstefaland.inputs.pet import oudin
+from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.units import conversion
+
+RAIN = InputVariable("precipitation", "mm d-1")
+WARM = InputVariable("temperature", "degC")
+PET = InputVariable("potential_evapotranspiration", "mm d-1")
+WET = InputVariable("relative_humidity", "percent")
+SMALL = Requirements(
+    (RAIN, WARM, WET, PET),
+    (
+        InputVariable("elevation", "m", group="topography"),
+        InputVariable("aridity", "1", group="climate"),
+        InputVariable("clay", "percent", group="soil"),
+    ),
+    (("precipitation",),),
+)
+
+
+def values(prepared: Prepared, name: str) -> np.ndarray:
+    """One forcing, site dims first."""
+    return prepared.forcing.sel(variable=name).values
+
+
+def assert_same(first: Prepared, second: Prepared) -> None:
+    """All arrays and labels are identical."""
+    for name in ("forcing", "attributes", "latitude"):
+        xr.testing.assert_identical(getattr(first, name), getattr(second, name))
+    assert first.time.equals(second.time)
+    assert first.site_dims == second.site_dims
+
+
+@pytest.fixture(scope="module")
+def grid() -> xr.Dataset:
+    """A 3 x 4 grid over 1100 days, time first, with some missing values."""
+    rng = np.random.default_rng(1)
+    time = pd.date_range("1999-07-01T12", periods=1100)
+    shape = (1100, 3, 4)
+    dims = ("time", "lat", "lon")
+    rain = rng.gamma(0.5, 6, shape).astype(np.float32)
+    rain[rng.random(shape) < 0.01] = np.nan
+    return xr.Dataset(
+        {
+            "tp": (dims, rain / 1000, {"units": "m"}),
+            "t2m": (dims, rng.normal(283, 8, shape), {"units": "K"}),
+            "d2m": (dims, rng.normal(278, 6, shape), {"units": "K"}),
+            "elevation": (("lat", "lon"), rng.uniform(0, 900, (3, 4))),
+        },
+        coords={"time": time, "lat": [40.0, 50, 60], "lon": [0.0, 1, 2, 3]},
+    )
+
+
+def test_layout(basins: xr.Dataset, requirements: Requirements) -> None:
+    """Dims, dtype, order of variables, and NaN for what is missing."""
+    prepared = prepare(basins, requirements)
+    assert prepared.forcing.dims == ("basin", "time", "variable")
+    assert prepared.attributes.dims == ("basin", "attribute")
+    assert prepared.latitude.dims == ("basin",)
+    assert prepared.site_dims == ("basin",)
+    for array in (prepared.forcing, prepared.attributes, prepared.latitude):
+        assert array.dtype == np.float32
+        assert array.attrs == {}
+    names = [variable.name for variable in requirements.forcing]
+    assert prepared.forcing["variable"].values.tolist() == names
+    assert np.isnan(values(prepared, "shortwave_radiation")).all()
+    assert prepared.time.equals(basins.indexes["time"])
+    assert prepared.report.ok
+
+
+def test_values(basins: xr.Dataset, requirements: Requirements) -> None:
+    """Converted and derived values equal the plain formulas."""
+    prepared = prepare(basins, requirements)
+    rain, warm = basins["pr"].values * 86400, basins["tas"].values - 273.15
+    dates = pd.DatetimeIndex(basins["time"].values)
+    pet = oudin(warm, basins["gauge_lat"].values, dates.day_of_year)
+    np.testing.assert_allclose(values(prepared, "precipitation"), rain, rtol=1e-6)
+    np.testing.assert_allclose(values(prepared, "temperature"), warm, atol=1e-5)
+    np.testing.assert_allclose(
+        values(prepared, "potential_evapotranspiration"), pet, atol=1e-5
+    )
+    for name, expected in climate_indices(rain, warm, pet, dates).items():
+        given = prepared.attributes.sel(attribute=name)
+        np.testing.assert_allclose(given, expected, rtol=2e-4, err_msg=name)
+
+
+def test_input_is_untouched(basins: xr.Dataset, requirements: Requirements) -> None:
+    """Nothing is written into the user's arrays, infinities included."""
+    basins["pr"].values[0, 0] = np.inf
+    before = basins.copy(deep=True)
+    prepared = prepare(basins, requirements)
+    xr.testing.assert_identical(basins, before)
+    assert np.isnan(values(prepared, "precipitation")[0, 0])
+    same = basins.assign(
+        pr=(basins["pr"] * 86400).astype("f4").assign_attrs(units="mm")
+    )
+    before = same.copy(deep=True)
+    prepare(same, requirements).forcing[:] = 0
+    xr.testing.assert_identical(same, before)
+
+
+def test_lazy_equals_eager(
+    grid: xr.Dataset, no_compute: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """Identical values and labels, site chunks kept, nothing computed."""
+    eager = prepare(grid, SMALL)
+    with no_compute():
+        lazy = prepare(grid.chunk({"lat": 2, "lon": 3, "time": -1}), SMALL)
+    assert lazy.forcing.chunks == ((2, 1), (3, 1), (1100,), (4,))
+    assert lazy.attributes.chunks == ((2, 1), (3, 1), (3,))
+    assert lazy.latitude.chunks == ((2, 1), (3, 1))
+    computed = replace(
+        lazy,
+        forcing=lazy.forcing.compute(),
+        attributes=lazy.attributes.compute(),
+        latitude=lazy.latitude.compute(),
+    )
+    assert_same(eager, computed)
+    assert not np.isnan(eager.attributes.sel(attribute="aridity")).any()
+
+
+@settings(max_examples=15)
+@given(
+    order=st.permutations(["time", "lat", "lon"]),
+    chunks=st.tuples(st.integers(1, 3), st.integers(1, 4)),
+    sites=st.permutations(range(4)),
+    lazy=st.sampled_from([("tp", "t2m", "d2m"), ("tp",), ("d2m", "elevation")]),
+)
+def test_any_layout(
+    grid: xr.Dataset,
+    order: list[str],
+    chunks: tuple[int, int],
+    sites: list[int],
+    lazy: tuple[str, ...],
+) -> None:
+    """Order of dims and sites, chunks, some variables lazy and others not."""
+    ds = grid.isel(lon=sites).transpose(*order)
+    size = dict(zip(("lat", "lon"), chunks, strict=True))
+    ds = ds.assign(
+        {n: ds[n].chunk({d: size.get(str(d), -1) for d in ds[n].dims}) for n in lazy}
+    )
+    result, expected = prepare(ds, SMALL), prepare(grid.isel(lon=sites), SMALL)
+    dims = tuple(dim for dim in order if dim != "time")
+    assert result.site_dims == dims
+    for name in ("forcing", "attributes", "latitude"):
+        one, other = getattr(result, name), getattr(expected, name)
+        assert one.dims[:2] == dims
+        xr.testing.assert_identical(one.compute().transpose(*other.dims), other)
+
+
+def test_differently_chunked_variables(
+    grid: xr.Dataset, no_compute: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """Chunks of the variables are brought together."""
+    ds = grid.assign(tp=grid["tp"].chunk(lat=1), t2m=grid["t2m"].chunk(lat=2, lon=2))
+    with no_compute():
+        lazy = prepare(ds, SMALL)
+    np.testing.assert_array_equal(lazy.forcing, prepare(grid, SMALL).forcing)
+
+
+def test_gaps_become_days(grid: xr.Dataset) -> None:
+    """Left-out days come back as NaN, in every variable; the rest is unchanged."""
+    full, gap = prepare(grid, SMALL), [3, 4, 5, 700]
+    for ds in (
+        grid.drop_isel(time=gap),
+        grid.drop_isel(time=gap).chunk(lat=1, time=-1),
+    ):
+        result = prepare(ds, SMALL)
+        assert result.forcing["time"].equals(full.forcing["time"])
+        assert len(result.time) == 1096
+        days = np.delete(np.arange(1100), gap)
+        np.testing.assert_array_equal(
+            result.forcing.values[..., days, :], full.forcing.values[..., days, :]
+        )
+        assert np.isnan(result.forcing.values[..., gap, :]).all()
+
+
+def test_noon_stamps(grid: xr.Dataset) -> None:
+    """Stamps at noon stand for their day."""
+    prepared = prepare(grid, SMALL)
+    assert prepared.time[0] == pd.Timestamp("1999-07-01")
+    assert prepared.forcing.indexes["time"].equals(prepared.time)
+
+
+def test_single_site(grid: xr.Dataset) -> None:
+    """No site dims at all, scalar latitude and elevation."""
+    one = grid.isel(lat=1, lon=2)
+    prepared = prepare(one, SMALL)
+    assert prepared.forcing.dims == ("time", "variable")
+    assert prepared.attributes.dims == ("attribute",)
+    assert prepared.latitude == 50
+    whole = prepare(grid, SMALL)
+    np.testing.assert_array_equal(prepared.forcing, whole.forcing[1, 2])
+    np.testing.assert_allclose(prepared.attributes, whole.attributes[1, 2], rtol=1e-6)
+    lazy = prepare(one.chunk(time=-1), SMALL)
+    np.testing.assert_array_equal(lazy.forcing, prepared.forcing)
+
+
+def test_constant_attribute(grid: xr.Dataset) -> None:
+    """A scalar attribute holds for all sites."""
+    prepared = prepare(grid.assign(clay=((), 21.0, {"units": "%"})), SMALL)
+    assert (prepared.attributes.sel(attribute="clay") == 21).all()
+
+
+def test_humidity_is_derived(grid: xr.Dataset) -> None:
+    """From the dewpoint, within 0 and 100 percent."""
+    wet = values(prepare(grid, SMALL), "relative_humidity")
+    assert ((wet >= 0) & (wet <= 100)).all()
+    saturated = (grid["d2m"] >= grid["t2m"]).transpose("lat", "lon", "time")
+    np.testing.assert_array_equal(wet == 100, saturated)
+
+
+def test_units_of_the_weights(basins: xr.Dataset) -> None:
+    """A weights file may work in other units than the catalogue."""
+    weights = Requirements(
+        (InputVariable("temperature", "K"), InputVariable("precipitation", "m d-1")),
+        (InputVariable("temperature_range", "K"),),
+    )
+    prepared = prepare(basins, weights)
+    np.testing.assert_allclose(
+        values(prepared, "temperature"), basins["tas"], rtol=1e-6
+    )
+    rain = basins["pr"] * 86.4
+    np.testing.assert_allclose(values(prepared, "precipitation"), rain, rtol=1e-5)
+    spread = prepared.attributes.sel(attribute="temperature_range")
+    assert ((spread > 10) & (spread < 30)).all()
+
+
+def test_values_taken_as_they_are(basins: xr.Dataset) -> None:
+    """Without units: no conversion, whatever the Dataset states, also of attributes."""
+    weights = Requirements(
+        (InputVariable("tas", None), InputVariable("mine", "m")),
+        (InputVariable("elev_mean", None), InputVariable("gauge_lat", None)),
+    )
+    ds = basins.assign(mine=basins["pr"].assign_attrs(units="furlong"))
+    prepared = prepare(ds, weights)
+    np.testing.assert_array_equal(values(prepared, "tas"), ds["tas"].astype("f4"))
+    np.testing.assert_array_equal(values(prepared, "mine"), ds["mine"].astype("f4"))
+    np.testing.assert_array_equal(prepared.attributes[:, 0], ds["elev_mean"])
+
+
+def test_masked_variables_are_hidden(basins: xr.Dataset) -> None:
+    """NaN even when given."""
+    weights = replace(SMALL, masked=frozenset({"elevation", "temperature"}))
+    prepared = prepare(basins, weights)
+    assert np.isnan(values(prepared, "temperature")).all()
+    assert np.isnan(prepared.attributes.sel(attribute="elevation")).all()
+    assert not np.isnan(values(prepared, "precipitation")).any()
+
+
+@pytest.mark.parametrize("dims", [(), ("profile",), ("y", "x")])
+def test_static(dims: tuple[str, ...]) -> None:
+    """Without time: no days, attributes and latitude only."""
+    weights = replace(SMALL, required=(), static=True)
+    shape = (2, 3)[: len(dims)]
+    ds = xr.Dataset(
+        {"dem": (dims, np.ones(shape))}, coords={"lat": (dims, np.full(shape, 45.0))}
+    )
+    prepared = prepare(ds, weights)
+    assert prepared.forcing.shape == (*shape, 0, 4)
+    assert prepared.attributes.shape == (*shape, 3)
+    assert (prepared.attributes.sel(attribute="elevation") == 1).all()
+    assert (prepared.latitude == 45).all()
+    assert len(prepared.time) == 0
+
+
+def test_all_problems_in_one_error(grid: xr.Dataset) -> None:
+    """One InputError that lists everything."""
+    bad = grid.isel(time=[2, 1]).drop_vars("tp")
+    bad["t2m"].attrs.clear()
+    with pytest.raises(InputError, match=r"\(3 problems\)") as caught:
+        prepare(bad, SMALL)
+    for part in ("time is not sorted", "no units stated for 't2m'", "required input"):
+        assert part in str(caught.value)
+
+
+def test_only_missing(grid: xr.Dataset) -> None:
+    """A missing required input alone is a KeyError too, and prints unquoted."""
+    with pytest.raises(MissingVariableError, match=r"^the Dataset cannot be used: req"):
+        prepare(grid.drop_vars("tp"), SMALL)
+
+
+def test_warnings_are_issued(grid: xr.Dataset) -> None:
+    """Suspicious values warn once they are used."""
+    grid = grid.assign(t2m=grid["t2m"].assign_attrs(units="degC"))
+    with pytest.warns(UserWarning, match="are these K"):
+        prepare(grid, SMALL)
+
+
+def test_values_in_files_are_checked(grid: xr.Dataset, tmp_path: Path) -> None:
+    """What is read for the first time is checked before it is used."""
+    path = tmp_path / "grid.nc"
+    grid.assign(t2m=grid["t2m"].assign_attrs(units="degC")).to_netcdf(path)
+    with xr.open_dataset(path) as ds, pytest.warns(UserWarning, match="are these K"):
+        prepared = prepare(ds, SMALL)
+    assert prepared.forcing.chunks is None
+
+
+def test_empty_site_among_others(basins: xr.Dataset) -> None:
+    """A site without data is NaN, and changes nothing for the others."""
+    full = prepare(basins, SMALL)
+    basins["pr"].values[1] = basins["tas"].values[1] = np.nan
+    part = prepare(basins, SMALL)
+    assert np.isnan(part.forcing[1]).all()
+    np.testing.assert_array_equal(part.forcing[2], full.forcing[2])
+    np.testing.assert_array_equal(part.attributes[2], full.attributes[2])
+
+
+def test_blocks_travel() -> None:
+    """What goes into a task graph can be pickled, and works afterwards."""
+    days = pd.date_range("2000-01-01", periods=3)
+    assembly = Assembly(
+        (("precipitation", conversion("m", "mm d-1", daily=True)),),
+        (),
+        days,
+        np.array([0, 2]),
+    )
+    block = pickle.loads(
+        pickle.dumps(ForcingBlock(assembly, (Output("precipitation"), None)))
+    )
+    result = block(np.array([[0.001, 0.002]]))
+    nan = np.nan
+    np.testing.assert_allclose(result, [[[1, nan], [nan, nan], [2, nan]]])
+
+
+def test_a_chunk_costs_few_tasks(grid: xr.Dataset) -> None:
+    """The graph grows with the chunks, not with variables times operations."""
+    few = prepare(grid.chunk(lat=3, lon=4, time=-1), SMALL).forcing
+    many = prepare(grid.chunk(lat=1, lon=1, time=-1), SMALL).forcing
+    added = len(dict(many.data.dask)) - len(dict(few.data.dask))
+    assert added / 11 < 12

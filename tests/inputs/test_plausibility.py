@@ -1,0 +1,123 @@
+"""Values that cannot be meant as labelled are noticed, and only those."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xstefaland.inputs.plausibility import implausible, in_catalogue_units, sample
+from xstefaland.inputs.requirements import InputVariable
+
+RNG = np.random.default_rng(0)
+KELVIN = RNG.normal(285, 8, 1000)
+RAIN = np.where(RNG.random(1000) < 0.4, RNG.gamma(1, 8, 1000), 0)
+VARIABLES = {
+    "temperature": InputVariable(
+        "temperature", "degC", mean=10, std=11, minimum=-50, maximum=40
+    ),
+    "precipitation": InputVariable(
+        "precipitation", "mm d-1", 0.6, 0.9, "log1p", minimum=0, maximum=300
+    ),
+    "relative_humidity": InputVariable(
+        "relative_humidity", "percent", 70, 18, minimum=3, maximum=100
+    ),
+    "surface_pressure": InputVariable(
+        "surface_pressure", "Pa", 94000, 6000, minimum=52000, maximum=104000
+    ),
+    "shortwave_radiation": InputVariable(
+        "shortwave_radiation", "W m-2", 170, 95, minimum=0, maximum=420
+    ),
+    "elevation": InputVariable("elevation", "m", 600, 700, minimum=2, maximum=4500),
+    "frac_forest": InputVariable("frac_forest", "1", 0.5, 0.3, minimum=0, maximum=1),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "label", "likely"),
+    [
+        ("temperature", KELVIN, "degC", "K"),
+        ("precipitation", RAIN / 86400, "mm d-1", "kg m-2 s-1"),
+        ("precipitation", RAIN / 1000, "mm d-1", "m d-1"),
+        ("relative_humidity", RNG.uniform(30, 100, 100), "1", "percent"),
+        ("surface_pressure", RNG.normal(950, 20, 100), "Pa", "hPa"),
+        ("surface_pressure", RNG.normal(95, 2, 100), "Pa", "kPa"),
+        ("shortwave_radiation", RNG.uniform(2e6, 3e7, 100), "W m-2", "J m-2 d-1"),
+        ("frac_forest", RNG.uniform(5, 100, 10), "1", "percent"),
+    ],
+)
+def test_likely_mistakes(
+    name: str, values: np.ndarray, label: str, likely: str
+) -> None:
+    """The warning names the variable, its units and the call that corrects them."""
+    text = implausible(values, VARIABLES[name], source="x", units=label)
+    assert text is not None
+    assert text.startswith(f"{name}: 'x' (median")
+    assert text.endswith(f'are these {likely}? Then pass units={{"x": "{likely}"}}')
+    assert implausible(values, VARIABLES[name], units=likely) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("temperature", KELVIN - 273.15),
+        ("temperature", np.array([-45.0, -44.0])),
+        ("precipitation", RAIN),
+        ("precipitation", np.zeros(365)),
+        ("precipitation", np.array([250.0])),
+        ("elevation", np.array([4900.0])),
+        ("surface_pressure", np.full(10, 55000.0)),
+        ("temperature", np.full(10, np.nan)),
+    ],
+)
+def test_extremes_are_no_mistake(name: str, values: np.ndarray) -> None:
+    """Deserts, high mountains, cold spells and gaps are left alone."""
+    assert implausible(values, VARIABLES[name]) is None
+
+
+def test_fill_values() -> None:
+    """A fill value that was not masked."""
+    text = implausible(np.array([10.0, -9999.0]), VARIABLES["temperature"], source="t")
+    assert text is not None
+    assert "'t' holds -9999, probably a fill value" in text
+    assert 'ds["t"].where(ds["t"] > -999)' in text
+
+
+def test_far_from_training() -> None:
+    """Possible values that the model never saw, without a unit that explains them."""
+    variable = InputVariable("wind_speed", "m s-1", 3, 1.5, minimum=0, maximum=20)
+    text = implausible(np.full(100, 45.0), variable)
+    assert text is not None
+    assert "in m s-1 is far from the values seen in training" in text
+    assert "check the units 'm s-1'" in text
+
+
+def test_single_outliers_are_tolerated() -> None:
+    """One impossible value among many is left to the model's scaling."""
+    values = np.append(np.full(1000, 200.0), 1200.0)
+    assert implausible(values, VARIABLES["shortwave_radiation"]) is None
+
+
+@pytest.mark.parametrize(
+    "variable", [InputVariable("temperature", None), InputVariable("mine", "degC")]
+)
+def test_values_taken_as_they_are(variable: InputVariable) -> None:
+    """No range is known outside the catalogue, or without units."""
+    assert implausible(np.array([1e9]), variable) is None
+
+
+def test_catalogue_ranges_alone() -> None:
+    """Without training statistics the valid range still counts."""
+    variable = in_catalogue_units("temperature")
+    assert implausible(KELVIN, variable) is not None
+    assert implausible(KELVIN - 273.15, variable) is None
+
+
+@given(st.tuples(st.integers(1, 3000), st.integers(1, 80), st.integers(1, 80)))
+def test_samples_are_small_and_not_empty(shape: tuple[int, int, int]) -> None:
+    """At most about 100 000 values, taken without copying."""
+    values = np.broadcast_to(np.float32(0), shape)
+    part = sample(values)
+    assert 0 < part.size <= 150_000
+    assert part.base is not None
