@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from xstefaland.errors import InputError
-from xstefaland.model.hbv import lean_widths, simulate, simulate_lean, simulation
+from xstefaland.model.hbv import backends, lean_widths, simulate, simulate_lean
 from xstefaland.model.hbv.parameters import NAMES
 from xstefaland.model.hbv.results import SERIES
 
@@ -183,6 +183,7 @@ def test_gaps_and_shapes_of_forcing_are_refused():
     ("options", "match"),
     [
         ({"backend": "fortran"}, "'fortran' is unknown"),
+        ({"backend": "triton"}, "'triton' cannot run"),
         ({"version": "2"}, "'2' is unknown"),
         ({"dynamic": ("gamma",)}, r"\('gamma',\)"),
         ({"version": "1.0", "dynamic": ("c",)}, "different ones of"),
@@ -194,15 +195,23 @@ def test_unknown_options_are_refused(options, match):
         simulate(torch.ones(5, 1, 3), torch.zeros(5, 1, 226), **options)
 
 
+def test_a_backend_that_is_too_small_is_refused():
+    """17 components do not fit into the 16 lanes of the kernel."""
+    with pytest.raises(InputError, match="at most 16 components, not 17"):
+        simulate(
+            torch.ones(5, 1, 3), torch.zeros(5, 1, 240), components=17, backend="numba"
+        )
+
+
 def test_without_numba_it_runs_and_says_so(basins, monkeypatch, caplog):
     """The plain equations take over, with one notice that they are slower."""
     made = basins()
     expected = simulate_lean(**made.lean(backend="reference")).streamflow
-    monkeypatch.setattr(simulation.importlib.util, "find_spec", lambda name: None)
-    simulation._best.cache_clear()
+    monkeypatch.setattr(backends, "_installed", lambda name: False)
+    backends.best_backend.cache_clear()
     with caplog.at_level(logging.WARNING, "xstefaland"):
         found = [simulate_lean(**made.lean()).streamflow for _ in range(2)]
-    simulation._best.cache_clear()
+    backends.best_backend.cache_clear()
     assert torch.equal(found[1], expected)
     assert [r.getMessage().count("slower") for r in caplog.records] == [1]
 
@@ -210,7 +219,7 @@ def test_without_numba_it_runs_and_says_so(basins, monkeypatch, caplog):
 def test_many_components_run_in_plain_torch(basins, caplog):
     """More components than the kernel has lanes fall back, with a notice."""
     made = basins(components=17)
-    simulation._best.cache_clear()
+    backends.best_backend.cache_clear()
     with caplog.at_level(logging.WARNING, "xstefaland"):
         fluxes = simulate_lean(**made.lean())
     assert fluxes.states.snowpack.shape == (3, 17)

@@ -9,26 +9,19 @@ should use: 178 constant and 48 daily numbers a site instead of 226 daily ones.
 
 from __future__ import annotations
 
-import importlib.util
-import logging
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from xstefaland.errors import InputError
 from xstefaland.model.hbv import equations
+from xstefaland.model.hbv.backends import Backend, best_backend, check_backend
 from xstefaland.model.hbv.checks import check_run
 from xstefaland.model.hbv.parameters import DYNAMIC, NAMES, Version
 from xstefaland.model.hbv.plan import Plan, drop_in_plan, lean_plan
 from xstefaland.model.hbv.results import Fluxes, States, collect
 
-Backend = Literal["auto", "numba", "reference"]
 March = Callable[..., tuple[Tensor, ...]]
-
-logger = logging.getLogger("xstefaland")
 
 
 def simulate(
@@ -80,9 +73,9 @@ def simulate(
         value, drawn for each site and parameter. Pass it in training only.
     version : {"1.1", "1.0"}
         1.0 has no capillary rise and no `beta_et` unless that is dynamic.
-    backend : {"auto", "numba", "reference"}
-        Fused kernels for the CPU or the plain torch equations. "auto" takes what fits
-        the tensors and is installed.
+    backend : {"auto", "numba", "triton", "reference"}
+        Fused kernels for the CPU, (experimental) fused kernels for the GPU, or the
+        plain torch equations. "auto" takes what fits the tensors and is installed.
     initial_states : States, optional
         Where the run starts from, e.g. ``fluxes.states`` of the days before; by default
         0.001 mm in every store and no water under way.
@@ -263,32 +256,16 @@ def _draw(forcing: Tensor, plan: Plan, dropout: float) -> Tensor:
 
 def _choose(backend: Backend, forcing: Tensor, components: int) -> March:
     """Return the function that runs the days."""
+    device = forcing.device.type
     if backend == "auto":
-        backend = _best(forcing.device.type, components)
+        backend = best_backend(device, components)
+    check_backend(backend, device, components)
     if backend == "numba":
         from xstefaland.model.hbv.cpu.operator import march as fused
 
         return fused
-    if backend != "reference":
-        raise InputError(
-            f"backend={backend!r} is unknown; use 'auto', 'numba' or 'reference'."
-        )
+    if backend == "triton":
+        from xstefaland.model.hbv.gpu.operator import march as fused_on_gpu
+
+        return fused_on_gpu
     return equations.march
-
-
-@cache
-def _best(device: str, components: int) -> Backend:
-    """Return the fastest backend for a kind of device; say so if it is a slow one."""
-    package: dict[str, Backend] = {"cpu": "numba"}
-    wanted = package.get(device)
-    if wanted is None or importlib.util.find_spec(wanted) is None:
-        logger.warning(
-            "HBV runs its plain torch equations, about 10 times slower than its fused "
-            "kernel: %s is not installed (pip install %s)", wanted, wanted,
-        )  # fmt: skip
-        return "reference"
-    if components > 16:
-        logger.warning("HBV runs its plain torch equations, about 10 times slower than "
-                       "its fused kernel, which has at most 16 components")  # fmt: skip
-        return "reference"
-    return wanted

@@ -219,8 +219,10 @@ def load_cotangents(
         for m in range(g_final.shape[2]):
             s[G_STATE + k * LANES + m] = g_final[n, k, m]
     for k in range(at.FLUXES):
-        for t in range(series.shape[2]):
-            g_flow[k, t] = cotangent[n, k, t] if given[k] else zero
+        g_flow[k, :] = zero
+        if given[k]:
+            for t in range(series.shape[2]):
+                g_flow[k, t] = cotangent[n, k, t]
 
 
 @compiled

@@ -29,9 +29,6 @@ Array = NDArray[Any]
 BLOCK = 8
 """Sites of a thread's unit of work."""
 
-MOST_COMPONENTS = at.LANES
-"""Components of a site the kernel can hold."""
-
 
 def _array(tensor: Tensor) -> Array:
     return tensor.detach().contiguous().numpy()
