@@ -146,7 +146,7 @@ class Workshop:
             },
         )
         half = evaluation.evaluate_forcing(weights.model(), corpus, roles)
-        table.insert(4, "stefaland_float16", half["stefaland"])
+        table.insert(5, "stefaland_float16", half["stefaland"])
         static.to_csv(self.runs / "attributes.csv")
         table.to_csv(scores, index=False)
         return weights
