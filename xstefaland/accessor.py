@@ -133,9 +133,9 @@ class StefaLandDataset:
         """
         from xstefaland.inference import api
 
-        return api.predict(  # type: ignore[misc]  # overloads by the type of target
+        return api.predict(
             self._ds,
-            target,  # type: ignore[arg-type]
+            target,
             head=head,
             weights=weights,
             quantiles=quantiles,

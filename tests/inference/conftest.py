@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from xstefaland.testing import tiny_head, tiny_weights
+
 Same = Callable[[Any, Any], None]
 
 
@@ -28,3 +30,15 @@ def assert_same(actual: Any, expected: Any) -> None:
 def same() -> Same:
     """Compare arrays of a model's answers."""
     return assert_same
+
+
+@pytest.fixture(scope="session")
+def weights() -> Any:
+    """A small encoder with a window of 40 days at a stride of 15."""
+    return tiny_weights(window=40, stride=15)
+
+
+@pytest.fixture(scope="session")
+def head(weights: Any) -> Any:
+    """A head on it for two targets."""
+    return tiny_head(weights, ["streamflow", "soil_moisture"])

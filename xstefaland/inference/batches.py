@@ -56,18 +56,26 @@ def choose_batch_size(
     InputError
         When it is neither ``"auto"`` nor a positive integer.
     """
+    check_batch_size(batch_size)
     if batch_size == "auto":
         return _automatic(model, days + 1, device)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
-        wrong = True
-    else:
-        wrong = batch_size < 1
-    if wrong:
+    return batch_size
+
+
+def check_batch_size(batch_size: object) -> None:
+    """Raise an InputError unless it is ``"auto"`` or a positive integer.
+
+    Examples
+    --------
+    >>> check_batch_size("auto")
+    >>> check_batch_size(16)
+    """
+    number = isinstance(batch_size, int) and not isinstance(batch_size, bool)
+    if batch_size != "auto" and not (number and batch_size > 0):  # type: ignore[operator]
         raise InputError(
             f"batch_size={batch_size!r} is not possible; use 'auto' or a positive "
             "number of windows, such as batch_size=16."
         )
-    return batch_size
 
 
 def _automatic(model: Any, tokens: int, device: torch.device) -> int:

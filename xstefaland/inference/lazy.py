@@ -16,12 +16,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xstefaland.inference import loaded
-from xstefaland.inference.batches import BatchSize
+from xstefaland.inference.batches import BatchSize, check_batch_size
 from xstefaland.inference.blocks import Block, Encoder, Floats, Pool
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.predictions import HeadTask, predict_block
 from xstefaland.inputs.arrays import Prepared
-from xstefaland.options import get_options
+from xstefaland.options import get_options, set_options
 
 EMBEDDING, YEAR, QUANTILE = "embedding", "year", "quantile"
 
@@ -41,11 +41,18 @@ class Settings:
         device: str | None = None,
         precision: str | None = None,
     ) -> Settings:
-        """Take what is given, else the options in force."""
-        options = get_options()
-        return cls(
-            device or options["device"], precision or options["precision"], batch_size
-        )
+        """Take what is given, else the options in force.
+
+        Raises
+        ------
+        InputError
+            For values that are not possible.
+        """
+        check_batch_size(batch_size)
+        given = {"device": device, "precision": precision}
+        with set_options(**{k: v for k, v in given.items() if v is not None}):
+            options = get_options()
+        return cls(options["device"], options["precision"], batch_size)
 
 
 def embed(
@@ -162,6 +169,8 @@ def _apply(
     """Apply a task to blocks of sites, on variables: labels come later."""
     forcing = prepared.forcing.variable
     attributes, latitude = prepared.attributes.variable, prepared.latitude.variable
+    if forcing.sizes["time"] == 0:
+        forcing = _one_empty_day(forcing, latitude)
     if forcing.chunks or attributes.chunks or latitude.chunks:
         forcing = forcing.chunk({"time": -1, forcing.dims[-1]: -1})
         attributes = attributes.chunk({attributes.dims[-1]: -1})
@@ -180,6 +189,16 @@ def _apply(
         kwargs={"day_of_year": day_of_year, **options},
     )
     return list(answers) if isinstance(answers, tuple) else [answers]
+
+
+def _one_empty_day(forcing: xr.Variable, latitude: xr.Variable) -> xr.Variable:
+    """Stand in for no days at all, which dask cannot apply a function to.
+
+    Tasks drop the day again, see :func:`_flat`.
+    """
+    last = forcing.dims[-1]
+    day = np.full((1, forcing.sizes[last]), np.nan, np.float32)
+    return latitude * xr.Variable(("time", last), day)
 
 
 def _embed(
@@ -257,6 +276,7 @@ def _flat(
     """Bring all site dims to one; return the block and the shape of the site dims."""
     sites = latitude.shape
     count = int(np.prod(sites, dtype=int))
+    forcing = forcing[..., : len(day_of_year), :]
     block = Block(
         forcing.reshape(count, *forcing.shape[-2:]),
         attributes.reshape(count, attributes.shape[-1]),

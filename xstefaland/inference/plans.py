@@ -124,18 +124,21 @@ def plan_predictions(
 def requirements(encoder: Weights, *heads: Weights) -> Requirements:
     """Join what an encoder and heads on it ask of a Dataset.
 
+    What must be there is the heads' word; the encoder's own where there is no head.
+
     Raises
     ------
     WeightsError
         When they want one variable in different units.
     """
     cards = [encoder.card, *(head.card for head in heads)]
+    last = cards[1:] or cards
     forcing = _union(encoder, heads, "forcing")
     attributes = _union(encoder, heads, "attributes")
     return Requirements(
         forcing=tuple(map(_input, forcing)),
         attributes=tuple(map(_input, attributes)),
-        required=tuple(dict.fromkeys(choice for c in cards for choice in c.required)),
+        required=tuple(dict.fromkeys(choice for c in last for choice in c.required)),
         masked=frozenset(name for c in cards for name in c.masked_inputs),
         static=bool(heads) and all(head.card.static for head in heads),
     )

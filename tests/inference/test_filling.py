@@ -1,0 +1,141 @@
+"""Reconstruction fills gaps, and only gaps, in the user's own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xstefaland
+from xstefaland.inference.filling import to_user_units
+from xstefaland.inputs.readings import Reading
+from xstefaland.inputs.requirements import InputVariable
+from xstefaland.inputs.units import conversion
+from xstefaland.testing import example_grid, example_points
+
+FORCING = ["precipitation", "temperature", "shortwave_radiation"]
+
+
+@pytest.fixture
+def gappy() -> xr.Dataset:
+    """Points with gaps in forcing and attributes, own names and units."""
+    ds = example_points(3, 90)
+    rng = np.random.default_rng(3)
+    for name in FORCING:
+        ds[name] = ds[name].where(rng.random(ds[name].shape) > 0.3)
+    ds["temperature"] = (ds.temperature + 273.15).astype("float64")
+    ds["temperature"].attrs = {"units": "K", "instrument": "thermometer"}
+    ds["clay"] = ds.clay.where(ds.site != "site001")
+    return ds.rename(temperature="t2m")
+
+
+def test_observed_values_stay_bit_for_bit(gappy: xr.Dataset, weights: Any) -> None:
+    """Where there was a value it is the same, elsewhere there is one now."""
+    filled = xstefaland.reconstruct(gappy, weights=weights)
+    assert list(filled.data_vars) == list(gappy.data_vars)
+    for name, old in gappy.data_vars.items():
+        new = filled[name]
+        assert new.dtype == old.dtype
+        assert new.dims == old.dims
+        assert new.attrs == old.attrs
+        known = old.notnull().values
+        np.testing.assert_array_equal(new.values[known], old.values[known])
+        assert np.isfinite(new).all()
+    assert not np.isfinite(gappy.clay).all()
+
+
+def test_gaps_are_in_the_users_units(gappy: xr.Dataset, weights: Any) -> None:
+    """Kelvin stays Kelvin: the fill equals that of the Dataset in degC, converted."""
+    celsius = gappy.assign(t2m=(gappy.t2m - 273.15).assign_attrs(units="degC"))
+    a = xstefaland.reconstruct(gappy, weights=weights).t2m
+    b = xstefaland.reconstruct(celsius, weights=weights).t2m
+    np.testing.assert_allclose(a, b + 273.15, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("label", "units"),
+    [
+        ("mm", "mm d-1"),
+        ("kg m-2 s-1", "mm d-1"),
+        ("degF", "degC"),
+        ("degree", "m km-1"),
+    ],
+)
+def test_units_go_back(label: str, units: str) -> None:
+    """Back and forth gives the same values, for scales, offsets and angles."""
+    change = conversion(label, units, daily=True)
+    reading = Reading("x", "x", change, label, units)
+    values = np.array([0.5, 1.0, 7.0])
+    there = change(values)
+    back = to_user_units(there, InputVariable("x", units), reading, values.dtype)
+    np.testing.assert_allclose(back, values, rtol=1e-12)
+
+
+def test_lazy_equals_eager(weights: Any, same: Any) -> None:
+    """A chunked grid is filled lazily, in its own dims, chunks and coordinates."""
+    grid = example_grid(days=60)
+    grid["temperature"] = grid.temperature.where(
+        grid.temperature > float(grid.temperature.median())
+    )
+    eager = xstefaland.reconstruct(grid, weights=weights)
+    chunked = grid.chunk(lat=2)
+    lazy = xstefaland.reconstruct(chunked, weights=weights)
+    assert lazy.temperature.dims == ("time", "lat", "lon")
+    assert lazy.temperature.chunks == chunked.temperature.chunks
+    for name in grid.data_vars:
+        same(lazy[name], eager[name])
+    for name in grid.coords:
+        xr.testing.assert_identical(
+            eager[name].reset_coords(drop=True), grid[name].reset_coords(drop=True)
+        )
+    assert set(eager.coords) == {*grid.coords, "fraction_missing"}
+    land = grid.elevation.notnull()
+    assert bool(eager.temperature.where(land, 0).notnull().all())
+    assert bool(eager.temperature.isel(lat=-1, lon=-1).isnull().all())
+
+
+def test_gaps_in_the_time_axis_stay(gappy: xr.Dataset, weights: Any) -> None:
+    """Days that are left out are not added."""
+    cut = gappy.isel(time=np.r_[0:20, 33:90])
+    filled = xstefaland.reconstruct(cut, weights=weights)
+    xr.testing.assert_identical(filled.time, cut.time)
+    assert np.isfinite(filled.precipitation).all()
+
+
+def test_add_brings_what_is_missing(gappy: xr.Dataset, weights: Any) -> None:
+    """Only on demand: variables that the model knows, with units."""
+    less = gappy.drop_vars(["shortwave_radiation", "slope"])
+    plain = xstefaland.reconstruct(less, weights=weights)
+    assert set(plain.data_vars) == set(less.data_vars)
+    more = xstefaland.reconstruct(less, weights=weights, add=True)
+    assert set(more.data_vars) == {*less.data_vars, "shortwave_radiation", "slope"}
+    assert more.shortwave_radiation.dims == ("site", "time")
+    assert more.shortwave_radiation.attrs["units"] == "W m-2"
+    assert more.slope.dims == ("site",)
+    assert np.isfinite(more.slope).all()
+
+
+def test_other_variables_are_left_out(gappy: xr.Dataset, weights: Any) -> None:
+    """The answer holds what the model knows; integers stay as they are."""
+    ds = gappy.assign(
+        name=("site", ["a", "b", "c"]), elevation=gappy.elevation.astype(int)
+    )
+    ds["elevation"].attrs["units"] = "m"
+    filled = xstefaland.reconstruct(ds, weights=weights)
+    assert "name" not in filled
+    xr.testing.assert_identical(
+        filled.elevation.reset_coords(drop=True), ds.elevation.reset_coords(drop=True)
+    )
+
+
+def test_history_and_attributes(gappy: xr.Dataset, weights: Any) -> None:
+    """The Dataset's own attributes stay, the newest history line is on top."""
+    gappy.attrs["history"] = "measured"
+    filled = xstefaland.reconstruct(gappy, weights=weights)
+    first, last = filled.attrs["history"].splitlines()
+    assert "reconstruct() with tiny" in first
+    assert last == "measured"
+    assert filled.attrs["title"] == gappy.attrs["title"]
+    assert filled.attrs["weights_sha256"] == weights.sha256

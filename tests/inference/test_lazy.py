@@ -1,0 +1,158 @@
+"""Lazy results: small graphs of names, nothing run before it is asked for."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+
+import xstefaland
+from xstefaland.inference import loaded
+from xstefaland.inference.lazy import Settings
+from xstefaland.testing import example_grid, example_points, tiny_head, tiny_weights
+
+NoCompute = Callable[[], Any]
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a model is an error."""
+
+    def refuse(*args: Any) -> None:
+        raise RuntimeError("a model was loaded")
+
+    monkeypatch.setattr(loaded, "get", refuse)
+
+
+@pytest.mark.usefixtures("no_model")
+def test_building_runs_nothing(weights: Any, head: Any, no_compute: NoCompute) -> None:
+    """No model is loaded and nothing is computed before the result is asked for."""
+    grid = example_grid(days=60).chunk(lat=1)
+    with no_compute():
+        embedding = xstefaland.embed(grid, weights=weights)
+        pooled = xstefaland.embed(grid, weights=weights, pool="year")
+        flow = xstefaland.predict(grid, ["streamflow"], head=head, weights=weights)
+        filled = xstefaland.reconstruct(grid, weights=weights)
+        assert embedding.chunks is not None
+        assert embedding.fraction_missing.chunks is not None
+        assert embedding.data._meta.dtype == np.float32
+        assert embedding.data._meta.ndim == 4
+        assert pooled.shape == (1, 3, 4, 16)
+        assert flow.streamflow.chunks is not None
+        assert filled.temperature.chunks is not None
+    with pytest.raises(RuntimeError, match="a model was loaded"):
+        embedding.compute()
+
+
+def test_graph_is_small_and_holds_no_module(weights: Any, head: Any) -> None:
+    """Names and hashes travel, modules do not: 100 chunks in a few kilobytes."""
+    ds = example_points(100, 50).chunk(site=1)
+    template = xr.zeros_like(ds.compute()).chunk(site=1)  # the data are no part of this
+    ds = ds.assign({n: template[n] for n in ds.data_vars})
+    flow = xstefaland.predict(ds, "streamflow", head=head, weights=weights)
+    before = len(cloudpickle.dumps(dask.optimize(ds)[0].__dask_graph__()))
+    dumped = cloudpickle.dumps(dict(dask.optimize(flow.variable)[0].__dask_graph__()))
+    assert b"torch" not in dumped
+    assert len(dumped) < before + 400_000
+
+
+def test_options_are_captured_when_the_graph_is_built(weights: Any, same: Any) -> None:
+    """Workers do not see the options of the client: they are in the graph."""
+    ds = example_points(3, 50).chunk(site=1)
+    with xstefaland.set_options(precision="bfloat16", device="cpu"):
+        rough = xstefaland.embed(ds, weights=weights)
+    exact = xstefaland.embed(ds, weights=weights)
+    with xstefaland.set_options(precision="float32"):
+        rough = rough.compute()
+    same(rough, xstefaland.embed(ds.compute(), weights=weights, precision="bfloat16"))
+    assert np.abs(rough - exact).max() > 1e-5
+
+
+def test_settings_are_plain_values() -> None:
+    """They survive pickling, and keywords go before options."""
+    with xstefaland.set_options(device="cpu", precision="bfloat16"):
+        settings = Settings.current(7, None, "float32")
+    assert settings == Settings("cpu", "float32", 7)
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_result_survives_pickling(weights: Any, same: Any) -> None:
+    """A lazy result can be sent to another process before it is computed."""
+    ds = example_points(2, 50).chunk(site=1)
+    lazy = xstefaland.embed(ds, weights=weights)
+    same(pickle.loads(pickle.dumps(lazy)), lazy)
+
+
+def test_numpy_attributes_beside_lazy_forcing(weights: Any, same: Any) -> None:
+    """Only some variables lazy: the answer is lazy, and the same."""
+    ds = example_points(4, 60)
+    mixed = ds.copy()
+    for name in ("precipitation", "temperature"):
+        mixed[name] = ds[name].chunk(site=2)
+    lazy = xstefaland.embed(mixed, weights=weights)
+    assert lazy.chunks is not None
+    same(lazy, xstefaland.embed(ds, weights=weights))
+
+
+def test_threads_give_the_same(weights: Any, head: Any, same: Any) -> None:
+    """Several threads at once give what one gives."""
+    ds = example_points(8, 90)
+    options: dict[str, Any] = {"head": head, "weights": weights}
+    lazy = xstefaland.predict(ds.chunk(site=1), "streamflow", **options)
+    with dask.config.set(scheduler="threads", num_workers=4):
+        same(lazy, xstefaland.predict(ds, "streamflow", **options))
+
+
+def loads_of_this_process() -> list[str]:
+    """Names that this process has loaded, from its log; starts the log when new."""
+    import logging
+
+    logger = logging.getLogger("xstefaland")
+    for handler in logger.handlers:
+        if hasattr(handler, "seen"):
+            return list(handler.seen)
+    handler = logging.Handler()
+    handler.seen = []  # type: ignore[attr-defined]
+    handler.emit = lambda record: handler.seen.append(record.getMessage())  # type: ignore[method-assign,attr-defined]
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    return []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_one_load_per_process(tmp_path: Any, same: Any) -> None:
+    """Two worker processes with two threads each load each model once."""
+    distributed = pytest.importorskip("distributed")
+    weights = tiny_weights(tmp_path / "encoder.safetensors", window=40, stride=15)
+    head = tiny_head(weights, path=tmp_path / "head.safetensors")
+    ds = example_points(16, 60)
+    expected = xstefaland.predict(ds, "streamflow", head=head, weights=weights)
+    cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["x"]))
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.run(loads_of_this_process)
+        lazy = xstefaland.predict(
+            ds.chunk(site=1), "streamflow", head=head, weights=weights
+        )
+        answer = client.compute(lazy).result()
+        loads = client.run(loads_of_this_process)
+    same(answer, expected)
+    assert len(loads) == 2
+    for names in loads.values():
+        assert len(names) == len(set(names))
+        assert set(names) <= {
+            "loaded 'tiny' on cpu in float32",
+            "loaded 'tiny-head' on cpu in float32",
+        }
+    assert sum(map(len, loads.values())) >= 2

@@ -1,0 +1,144 @@
+"""The accessor forwards, shows a report, computes nothing, raises nothing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xstefaland
+from xstefaland.accessor import StefaLandDataset
+from xstefaland.errors import WeightsError
+from xstefaland.inference import api, chunks
+from xstefaland.testing import example_grid, example_points, tiny_head, tiny_weights
+
+
+@pytest.fixture(scope="module")
+def weights() -> Any:
+    """A small encoder."""
+    return tiny_weights(window=40, stride=15)
+
+
+@pytest.mark.parametrize("name", ["check", "embed", "predict", "reconstruct"])
+def test_methods_have_the_functions_arguments(name: str) -> None:
+    """Same names, order and defaults as the plain function."""
+    function = inspect.signature(getattr(api, name)).parameters
+    method = inspect.signature(getattr(StefaLandDataset, name)).parameters
+    assert [(n, p.default, p.kind) for n, p in list(function.items())[1:]] == [
+        (n, p.default, p.kind) for n, p in list(method.items())[1:]
+    ]
+
+
+def test_methods_forward(weights: Any) -> None:
+    """Each gives what the function gives."""
+    ds = example_points(2, 50)
+    head = tiny_head(weights)
+    options: dict[str, Any] = {"weights": weights}
+
+    def equal(a: Any, b: Any) -> None:
+        xr.testing.assert_allclose(a, b)
+        assert type(a) is type(b)
+
+    equal(ds.stefaland.embed(**options), xstefaland.embed(ds, **options))
+    equal(
+        ds.stefaland.predict(["streamflow"], head=head, **options),
+        xstefaland.predict(ds, ["streamflow"], head=head, **options),
+    )
+    equal(ds.stefaland.reconstruct(**options), xstefaland.reconstruct(ds, **options))
+    assert str(ds.stefaland.check(**options)) == str(xstefaland.check(ds, **options))
+    assert ds.stefaland.suggest_chunks("1 MB", "cpu", **options) == (
+        chunks.suggest_chunks(ds, "1 MB", "cpu", **options)
+    )
+    frame = ds.stefaland.embed(pool="mean", **options).stefaland.to_frame()
+    assert frame.shape == (2, 16)
+
+
+def test_in_place_changes_are_seen(weights: Any) -> None:
+    """The accessor holds no state: a changed Dataset gives a changed answer."""
+    ds = example_points(1, 40)
+    before = ds.stefaland.embed(weights=weights)
+    ds["temperature"] += 10
+    after = ds.stefaland.embed(weights=weights)
+    assert np.abs(after - before).max() > 1e-3
+
+
+def of_weights(monkeypatch: pytest.MonkeyPatch, weights: Any) -> None:
+    """Make `weights` the default encoder."""
+    resolve = api.plan_encoder
+    monkeypatch.setattr(api, "plan_encoder", lambda given: resolve(given or weights))
+
+
+def test_repr_shows_the_report(
+    weights: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    no_compute: Callable[[], Any],
+) -> None:
+    """Text and HTML name variables and problems, and nothing is computed."""
+    of_weights(monkeypatch, weights)
+    grid = example_grid(days=30).chunk(lat=1)
+    del grid.temperature.attrs["units"]
+    with no_compute():
+        text, html = repr(grid.stefaland), grid.stefaland._repr_html_()
+    for shown in (text, html):
+        assert "shortwave_radiation" in shown
+        assert "no units stated for" in shown
+    assert html.startswith("<div")
+
+
+@pytest.mark.parametrize(
+    "ds",
+    [
+        xr.Dataset(),
+        xr.Dataset({"name": ("x", ["a", "b"])}),
+        xr.Dataset({"pr": (("time", "a", "b", "c"), np.zeros((2, 1, 1, 1)))}),
+        example_points(2, 10).isel(site=[]),
+        example_points(2, 10).isel(time=[]),
+    ],
+    ids=["empty", "text", "four-dims", "no-site", "no-day"],
+)
+def test_repr_never_raises(
+    ds: xr.Dataset, weights: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the Dataset holds, it can be shown."""
+    of_weights(monkeypatch, weights)
+    assert "problem" in repr(ds.stefaland)
+    assert "problem" in ds.stefaland._repr_html_()
+
+
+def test_repr_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that cannot be had are a problem in the report."""
+
+    def refuse(given: Any) -> None:
+        raise WeightsError("the file cannot be had")
+
+    monkeypatch.setattr(api, "plan_encoder", refuse)
+    ds = example_points(1, 10)
+    assert "the file cannot be had" in repr(ds.stefaland)
+    assert "the file cannot be had" in ds.stefaland._repr_html_()
+
+
+def test_check_raises_nothing(weights: Any) -> None:
+    """An unknown target and a head for another encoder are problems in the report."""
+    ds = example_points(1, 10)
+    report = xstefaland.check(ds, "snow", weights=weights)
+    assert not report.ok
+    assert "'snow'" in report.problems[0]
+    other = tiny_head(tiny_weights(seed=4))
+    report = xstefaland.check(ds, "streamflow", head=other, weights=weights)
+    assert "head and encoder do not match" in report.problems[0]
+
+
+def test_check_of_a_target(weights: Any) -> None:
+    """The head's inputs are in the table."""
+    head = tiny_head(weights, masked_inputs=["clay"])
+    report = xstefaland.check(
+        example_points(1, 10), "streamflow", head=head, weights=weights
+    )
+    assert report.ok
+    how = dict(zip(report.table["name"], report.table["how"], strict=True))
+    assert how["clay"] == "hidden"
+    assert how["precipitation"] == "name"
