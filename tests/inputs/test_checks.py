@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xstefaland import set_options
 from xstefaland.errors import InputError
@@ -45,7 +48,7 @@ def test_good_dataset(basins: xr.Dataset, requirements: Requirements) -> None:
     assert row(report, "shortwave_radiation") == ("", "missing", "W m-2")
     pet = row(report, "potential_evapotranspiration")
     assert pet == (
-        "temperature, latitude: Oudin from temperature and latitude",
+        "temperature, latitude: Oudin (2005)",
         "derived",
         "mm d-1",
     )
@@ -365,3 +368,42 @@ def test_caravan(real_data: Path, requirements: Requirements) -> None:
     assert row(report, "relative_humidity")[1] == "derived"
     assert row(report, "potential_evapotranspiration")[1] == "derived"
     assert "several times too high" in report.ignored["potential_evaporation_sum"]
+
+
+NAMES = st.sampled_from(
+    ["pr", "tp", "tas", "precipitation", "elev", "time", "lat", "y", "geometry", 3]
+)
+DIMS = st.lists(
+    st.sampled_from(["time", "basin", "lat", "y", "x", 7]), unique=True, max_size=4
+)
+DTYPES = st.sampled_from(["f4", "i2", "i8", "?", "U3", "O", "M8[ns]", "m8[ns]", "c8"])
+UNITS = st.sampled_from([{}, {"units": "mm"}, {"units": "((("}, {"units": 1}])
+
+
+@given(st.lists(st.tuples(NAMES, DIMS, DTYPES, UNITS), max_size=5), st.integers(0, 2))
+def test_any_dataset_can_be_checked(
+    requirements: Requirements,
+    variables: list[tuple[Hashable, list[Hashable], str, dict[str, Any]]],
+    size: int,
+) -> None:
+    """A check raises nothing, whatever it is given, and can be shown."""
+    used = {dim for _, dims, _, _ in variables for dim in dims}
+    ds = xr.Dataset()
+    for name, dims, dtype, attrs in variables:
+        if name not in used or dims == [name]:
+            values = np.zeros((size,) * len(dims), dtype=dtype)
+            ds = ds.assign({name: (dims, values, attrs)})
+    report = check(ds, requirements)
+    assert str(report)
+    assert report._repr_html_()
+    assert not report.ok or "pr" in ds or "tp" in ds or "precipitation" in ds
+
+
+def test_stacked_grid(basins: xr.Dataset, requirements: Requirements) -> None:
+    """A stacked dimension keeps its latitudes as levels of the index."""
+    ds = basins[["pr", "tas"]].assign_coords(basin=[40.0, 50, 60, 65])
+    ds = ds.drop_vars("gauge_lat").rename(basin="lat").expand_dims(lon=[1.0, 2.0])
+    report = check(ds.stack(site=("lat", "lon")), requirements)
+    assert report.ok
+    assert report.facts["Latitude"] == "lat"
+    assert report.facts["Sites"] == "8 (site)"

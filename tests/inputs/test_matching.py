@@ -217,3 +217,21 @@ def test_coordinates_can_be_attributes() -> None:
     )
     assert found(ds, "elevation") == ("elev", "alias")
     assert found(ds, "area") is None
+
+
+def test_variables_taken_as_they_are_need_their_shape() -> None:
+    """A forcing of the weights file has time, an attribute has not."""
+    weights = Requirements((InputVariable("P", None),), (InputVariable("A", None),))
+    ds = xr.Dataset({"P": ("basin", [1.0]), "A": (("basin", "time"), [[1.0]])})
+    matcher = Matcher(ds, weights)
+    assert matcher.find("P") is matcher.find("A") is None
+    assert matcher.why_ignored("P") == "looks like P, but it has no dimension 'time'"
+
+
+def test_an_index_can_be_an_attribute_by_its_exact_name() -> None:
+    """Weights that know `lat` as an attribute get the coordinate of a grid."""
+    weights = Requirements((), (InputVariable("lat", None),))
+    ds = xr.Dataset(coords={"lat": [1.0, 2.0]})
+    match = Matcher(ds, weights).find("lat")
+    assert match is not None
+    assert match.how == "name"

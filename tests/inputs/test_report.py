@@ -12,12 +12,14 @@ from xstefaland.inputs.report import COLUMNS, Report
 ROWS = [
     ("precipitation", "forcing, required", "pr", "alias", "kg m-2 s-1 -> mm d-1"),
     ("clay", "attribute (soil)", "", "missing", "percent"),
+    ("p_mean", "attribute", "needs 3 complete years", "missing", "mm d-1"),
+    ("sand", "attribute (soil)", "", "hidden", "percent"),
 ]
 
 
 @pytest.fixture
 def report() -> Report:
-    """Two problems, a warning, two variables, two unused ones for one reason."""
+    """Two problems, a warning, one variable found, three missing, three unused."""
     return Report(
         problems=["no <units>", "no time"],
         warnings=["odd values"],
@@ -58,9 +60,13 @@ def test_text(report: Report) -> None:
         "Warnings",
         "  1. odd values",
         "",
-        "         name        needed for found as     how                units",
-        "precipitation forcing, required       pr   alias kg m-2 s-1 -> mm d-1",
-        "         clay  attribute (soil)          missing              percent",
+        "         name        needed for found as   how                units",
+        "precipitation forcing, required       pr alias kg m-2 s-1 -> mm d-1",
+        "",
+        "Missing",
+        "  clay",
+        "  p_mean: needs 3 complete years",
+        "  sand: hidden",
         "",
         "What would help most: clay [percent]",
         "",
@@ -78,7 +84,8 @@ def test_html(report: Report) -> None:
     tags.feed(html)
     assert tags.open == []
     assert "no &lt;units&gt;" in html
-    assert "1 of 2 variables" in html
+    assert "1 of 4 variables" in html
+    assert "3 variables are missing" in html
     for part in ("2 problems", "odd values", "kg m-2 s-1 -&gt; mm d-1", "q, q95"):
         assert part in html
 
@@ -93,4 +100,6 @@ def test_ready() -> None:
 
 def test_one_problem() -> None:
     """Singular."""
-    assert Report(["x"], [], pd.DataFrame()).headline == "1 problem"
+    assert (
+        Report(["x"], [], pd.DataFrame(columns=list(COLUMNS))).headline == "1 problem"
+    )

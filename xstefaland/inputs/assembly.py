@@ -53,7 +53,10 @@ class Assembly:
         """Convert and derive, float32: forcings (..., time), the rest (..., 1)."""
         have: dict[str, Array] = {}
         for (name, change), raw in zip(self.inputs, arrays, strict=True):
-            converted = change(np.asarray(raw)).astype(np.float32, copy=False)
+            array = np.asarray(raw)
+            if array.dtype == np.float16:  # too coarse to convert
+                array = array.astype(np.float32)
+            converted = change(array).astype(np.float32, copy=False)
             if np.isinf(converted).any():
                 converted = np.where(np.isinf(converted), np.float32(np.nan), converted)
             have[name] = self._every_day(converted)

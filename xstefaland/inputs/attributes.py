@@ -97,8 +97,8 @@ _CLIMATE_INGREDIENTS = {
 
 RECIPES: tuple[Recipe, ...] = (
     Recipe(_WARM, ("temperature_max", "temperature_min"),
-           "mean of maximum and minimum", _mean_of_extremes),
-    Recipe(_PET, (_WARM, LATITUDE), "Oudin from temperature and latitude", _oudin),
+           "their mean", _mean_of_extremes),
+    Recipe(_PET, (_WARM, LATITUDE), "Oudin (2005)", _oudin),
     Recipe("vapour_pressure", ("dewpoint_temperature",), "FAO-56", _dewpoint),
     Recipe("vapour_pressure", ("specific_humidity", "surface_pressure"),
            "from specific humidity and pressure", _specific),

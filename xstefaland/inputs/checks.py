@@ -135,6 +135,7 @@ def examine(
             f"a {type(ds).__name__} was passed where an xarray.Dataset is needed; a "
             'DataArray becomes one with .to_dataset(name="precipitation")'
         )
+    ds = _with_string_names(ds)
     findings = _Findings()
     matcher = Matcher(ds, requirements, rename)
     forcing = _given_forcing(matcher, requirements)
@@ -164,6 +165,16 @@ def examine(
         missing=findings.missing,
     )
     return Plan(report, dims, days, latitude, sources, readings, resolver)
+
+
+def _with_string_names(ds: xr.Dataset) -> xr.Dataset:
+    """Leave out what is not named by a string: it cannot be a known variable."""
+    odd = [
+        name
+        for name, variable in ds.variables.items()
+        if not all(isinstance(each, str) for each in (name, *variable.dims))
+    ]
+    return ds.drop_vars(odd) if odd else ds
 
 
 def _given_forcing(matcher: Matcher, requirements: Requirements) -> tuple[Match, ...]:

@@ -12,7 +12,7 @@ from typing import Literal
 import xarray as xr
 
 from xstefaland.inputs.requirements import Requirements
-from xstefaland.inputs.variables import CATALOGUE, Variable, forbidden
+from xstefaland.inputs.variables import CATALOGUE, Kind, Variable, forbidden
 
 How = Literal["rename", "name", "alias", "standard_name"]
 
@@ -78,7 +78,10 @@ class Matcher:
         self._ds = ds
         self._exact = {v.name for v in requirements.variables} | CATALOGUE.keys()
         self._wanted = {v.name for v in requirements.variables}
-        self._as_is = {v.name for v in requirements.variables if v.units is None}
+        self._as_is = {v.name for v in requirements.variables if v.catalogued is None}
+        self._kinds: dict[str, Kind] = {n: v.kind for n, v in CATALOGUE.items()}
+        self._kinds |= {v.name: "forcing" for v in requirements.forcing}
+        self._kinds |= {v.name: "attribute" for v in requirements.attributes}
         self._found: dict[str, Match | None] = {}
         self._renamed = self._checked(rename or {})
 
@@ -177,8 +180,7 @@ class Matcher:
         return tuple(
             str(name)
             for name in self._ds.variables
-            if name not in self._ds.dims
-            and name not in self._ds.xindexes
+            if (name not in self._ds.xindexes or name in self._as_is)
             and name not in bounds
             and name not in self._renamed
             and (name in self._wanted or forbidden(str(name)) is None)
@@ -204,10 +206,7 @@ class Matcher:
     def _misfit(self, source: str, name: str) -> str:
         """Why a variable cannot be `name` by its dimensions, or an empty string."""
         dims = self._ds[source].dims
-        variable = CATALOGUE.get(name)
-        if variable is None:
-            return ""
-        if variable.kind == "forcing":
+        if self._kinds[name] == "forcing":
             return "" if "time" in dims else "it has no dimension 'time'"
         if "time" in dims:
             return "it has the dimension 'time'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 
@@ -14,10 +15,11 @@ _STYLE = {
     "ok": "color: #1a7f37; font-weight: 600",
     "bad": "color: #b42318; font-weight: 600",
     "warn": "color: #9a6700; font-weight: 600",
-    "quiet": "color: #6b7280",
-    "cell": "text-align: left; padding: 1px 12px 1px 0; vertical-align: top",
+    "derived": "color: #9a6700",
+    "cell": "text-align: left; padding: 1px 12px 1px 0; white-space: nowrap",
 }
-_MARKS = {"missing": "quiet", "hidden": "quiet", "derived": "warn"}
+_FONT = 'style="font-size: inherit"'
+_ABSENT = ("missing", "hidden")
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,16 @@ class Report:
         lines += [f"  {key:<{width}}  {text}" for key, text in self.facts.items()]
         lines += _section("Problems", self.problems)
         lines += _section("Warnings", self.warnings)
-        if len(self.table):
-            lines += ["", self.table.to_string(index=False)]
+        if len(self._found):
+            lines += ["", self._found.to_string(index=False)]
+        if self._missing:
+            lines += ["", "Missing"]
+            lines += [f"  {_line(names, why)}" for why, names in self._missing.items()]
         if self.helpful:
             lines += ["", f"What would help most: {self.helpful}"]
         if self.ignored:
             lines += ["", "Not used"]
-            lines += [f"  {names}: {why}" for why, names in self._reasons().items()]
+            lines += [f"  {_line(names, why)}" for why, names in self._unused.items()]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -100,22 +105,46 @@ class Report:
             _facts(self.facts),
             _list("bad", "Problems", self.problems),
             _list("warn", "Warnings", self.warnings),
-            _table(self.table),
+            _table(self._found, len(self.table)),
         ]
+        if self._missing:
+            count = len(self.table) - len(self._found)
+            parts.append(_details(self._missing, f"{count} variables are missing"))
         if self.helpful:
             parts.append(
                 f"<div><b>What would help most:</b> {escape(self.helpful)}</div>"
             )
         if self.ignored:
-            parts.append(_details(self._reasons(), len(self.ignored)))
+            title = f"{len(self.ignored)} variables of the Dataset are not used"
+            parts.append(_details(self._unused, title))
         return f'<div style="{_STYLE["box"]}">{"".join(filter(None, parts))}</div>'
 
-    def _reasons(self) -> dict[str, str]:
-        """Names that are not used, by reason."""
-        reasons: dict[str, list[str]] = {}
-        for name, why in self.ignored.items():
-            reasons.setdefault(why, []).append(name)
-        return {why: ", ".join(names) for why, names in reasons.items()}
+    @property
+    def _found(self) -> pd.DataFrame:
+        return self.table[~self.table["how"].isin(_ABSENT)]
+
+    @property
+    def _missing(self) -> dict[str, str]:
+        """Names of variables without source, by what the table says on them."""
+        absent = self.table[self.table["how"].isin(_ABSENT)]
+        hidden = absent["found as"].where(absent["how"] != "hidden", "hidden")
+        return _by_reason(zip(absent["name"], hidden, strict=True))
+
+    @property
+    def _unused(self) -> dict[str, str]:
+        return _by_reason(self.ignored.items())
+
+
+def _by_reason(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Join names with the same reason, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in pairs:
+        reasons.setdefault(why, []).append(name)
+    return {why: ", ".join(names) for why, names in reasons.items()}
+
+
+def _line(names: str, why: str) -> str:
+    return f"{names}: {why}" if why else names
 
 
 def _section(title: str, texts: list[str]) -> list[str]:
@@ -133,7 +162,7 @@ def _facts(facts: dict[str, str]) -> str:
         f'<td style="{_STYLE["cell"]}">{escape(text)}</td></tr>'
         for key, text in facts.items()
     ]
-    return f"<table>{''.join(rows)}</table>" if rows else ""
+    return f"<table {_FONT}>{''.join(rows)}</table>" if rows else ""
 
 
 def _list(style: str, title: str, texts: list[str]) -> str:
@@ -141,25 +170,22 @@ def _list(style: str, title: str, texts: list[str]) -> str:
     return f"<div>{_span(style, title)}<ol>{items}</ol></div>" if texts else ""
 
 
-def _details(reasons: dict[str, str], count: int) -> str:
-    items = [f"<li>{escape(n)}: <i>{escape(w)}</i></li>" for w, n in reasons.items()]
-    summary = f"<summary>{count} variables of the Dataset are not used</summary>"
-    return f"<details>{summary}<ul>{''.join(items)}</ul></details>"
+def _details(reasons: dict[str, str], title: str) -> str:
+    lines = [_line(names, why) for why, names in reasons.items()]
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<details><summary>{escape(title)}</summary><ul>{items}</ul></details>"
 
 
-def _table(table: pd.DataFrame) -> str:
+def _table(table: pd.DataFrame, total: int) -> str:
     if not len(table):
         return ""
     head = "".join(f'<th style="{_STYLE["cell"]}">{c}</th>' for c in COLUMNS)
     rows = []
     for row in table.itertuples(index=False):
-        how = str(row[COLUMNS.index("how")])
-        style = f"{_STYLE['cell']}; {_STYLE.get(_MARKS.get(how, ''), '')}"
+        derived = str(row[COLUMNS.index("how")]) == "derived"
+        style = f"{_STYLE['cell']}; {_STYLE['derived'] if derived else ''}"
         cells = "".join(f'<td style="{style}">{escape(str(cell))}</td>' for cell in row)
         rows.append(f"<tr>{cells}</tr>")
-    found = sum(table["how"].isin(["missing", "hidden"]))
-    summary = f"<summary>{len(table) - found} of {len(table)} variables</summary>"
-    body = (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    )
+    summary = f"<summary>{len(table)} of {total} variables found or derived</summary>"
+    body = f"<table {_FONT}><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f"<details open>{summary}{body}</details>"

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pint
 
 from xstefaland.errors import InputError
 
@@ -40,10 +39,6 @@ _SPELLINGS = (
     (r"℃", "degC"),
 )
 _OFFSETS = {"degree_Celsius", "degree_Fahrenheit"}
-_UNREADABLE = (  # what pint's parser raises for text that is not a unit
-    pint.PintError, ValueError, AttributeError, TypeError, LookupError, SyntaxError,
-    ArithmeticError, TokenError, AssertionError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,6 +81,8 @@ IDENTITY = Conversion()
 @lru_cache(maxsize=1)
 def _registry() -> Any:
     """Registry of cf-xarray, without its side effect on pint's own default."""
+    import pint
+
     default = pint.application_registry.get()  # type: ignore[no-untyped-call]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it looks for matplotlib
@@ -172,9 +169,13 @@ def _parse(text: str) -> tuple[float, Any]:
     number = re.match(r"([0-9.]+(?:[eE][+-]?\d+)?)(?:\s+|\s*$)", cleaned)
     factor = float(number[1]) if number else 1.0
     rest = cleaned[number.end() :] if number else cleaned
+    unreadable = (  # what pint's parser raises for text that is not a unit
+        ValueError, AttributeError, TypeError, LookupError, SyntaxError,
+        ArithmeticError, TokenError, AssertionError,
+    )  # fmt: skip
     try:
         return factor, _registry().Unit(rest or "dimensionless")
-    except _UNREADABLE as err:
+    except unreadable as err:
         raise InputError(f"units {text!r} are not understood") from err
 
 
