@@ -185,7 +185,9 @@ def test_hourly(basins: xr.Dataset, requirements: Requirements) -> None:
     assert 'ds[["pr"]].resample(time="D").mean(' in text
     assert 'ds[["tasmax"]].resample(time="D").max(' in text
     ds["pr"] = ds["pr"].assign_attrs(units="mm")
-    assert 'ds[["pr"]].resample(time="D").sum(' in problem(check(ds, requirements))
+    ds["ssrd"] = ds["pr"].assign_attrs(units="J m**-2")
+    text = problem(check(ds, requirements))
+    assert 'ds[["pr", "ssrd"]].resample(time="D").sum(' in text
 
 
 def test_time_in_chunks(basins: xr.Dataset, requirements: Requirements) -> None:
@@ -262,6 +264,14 @@ def test_unknown_latitude(basins: xr.Dataset, requirements: Requirements) -> Non
     assert pet[:2] == ("could be derived with latitude", "missing")
     assert row(report, "aridity")[1] == "missing"
     assert row(report, "p_mean")[1] == "derived"
+
+
+def test_projected_latitude(basins: xr.Dataset, requirements: Requirements) -> None:
+    """Metres in a coordinate called lat are noticed."""
+    ds = basins.assign_coords(gauge_lat=("basin", [4e6, 5e6, 45, 46]))
+    report = check(ds, requirements)
+    assert report.ok
+    assert "'gauge_lat' has values beyond the poles" in report.warnings[0]
 
 
 def test_short_records(basins: xr.Dataset, requirements: Requirements) -> None:

@@ -30,6 +30,9 @@ VARIABLES = {
         "shortwave_radiation", "W m-2", 170, 95, minimum=0, maximum=420
     ),
     "elevation": InputVariable("elevation", "m", 600, 700, minimum=2, maximum=4500),
+    "high_prec_freq": InputVariable(
+        "high_prec_freq", "d yr-1", 20, 4, minimum=7.9, maximum=33
+    ),
     "frac_forest": InputVariable("frac_forest", "1", 0.5, 0.3, minimum=0, maximum=1),
 }
 
@@ -45,6 +48,7 @@ VARIABLES = {
         ("surface_pressure", RNG.normal(95, 2, 100), "Pa", "kPa"),
         ("shortwave_radiation", RNG.uniform(2e6, 3e7, 100), "W m-2", "J m-2 d-1"),
         ("frac_forest", RNG.uniform(5, 100, 10), "1", "percent"),
+        ("high_prec_freq", RNG.uniform(0.03, 0.08, 10), "d yr-1", "1"),  # Caravan
     ],
 )
 def test_likely_mistakes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -14,10 +15,11 @@ from xstefaland.inputs import layout, summary
 from xstefaland.inputs.attributes import ingredients_of
 from xstefaland.inputs.climate import MINIMUM_YEARS, complete_years
 from xstefaland.inputs.matching import Match, Matcher
-from xstefaland.inputs.readings import Reader, Reading
+from xstefaland.inputs.readings import Reader, Reading, in_memory
 from xstefaland.inputs.report import Report
 from xstefaland.inputs.requirements import Requirements
 from xstefaland.inputs.sources import HIDDEN, Resolver, Source
+from xstefaland.inputs.units import conversion, stated
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.options import get_options
 
@@ -141,6 +143,7 @@ def examine(
     forcing = _given_forcing(matcher, requirements)
     dims, days = _layout(ds, matcher, forcing, requirements, findings)
     latitude = find_latitude(ds, dims)
+    _check_latitude(ds, latitude, findings)
     resolver = Resolver(
         matcher, latitude=latitude is not None, no_climate=_no_climate(days)
     )
@@ -223,14 +226,19 @@ def _layout(
 
 
 def _method(match: Match, ds: xr.Dataset) -> str:
-    """How a daily value of a forcing comes from hourly ones."""
+    """How a daily value of a forcing comes from hourly ones: amounts add up."""
     variable = CATALOGUE.get(match.name)
-    method = variable.cell_method if variable else "mean"
-    label = str(ds[match.source].attrs.get("units", ""))
-    rate = any(part in label for part in ("/", "-1", "s**-1", "W"))
-    if method == "sum" and rate:
+    if variable is None:
         return "mean"
-    return {"maximum": "max", "minimum": "min"}.get(method, method)
+    method = {"maximum": "max", "minimum": "min"}.get(variable.cell_method, "mean")
+    label = stated(ds[match.source].attrs.get("units"))
+    if label is None:
+        return "sum" if variable.cell_method == "sum" else method
+    try:
+        amount = conversion(label, variable.units, daily=True).daily
+    except InputError:  # reported with the other units
+        amount = False
+    return "sum" if amount else method
 
 
 def _no_forcing(ds: xr.Dataset, requirements: Requirements) -> list[str]:
@@ -283,6 +291,21 @@ def _read(
             level.append(f"{text}; check how it was read or selected")
     _plausibility(reader, readings, findings)
     return readings
+
+
+def _check_latitude(
+    ds: xr.Dataset, latitude: LatitudeSource | None, findings: _Findings
+) -> None:
+    """Warn about a latitude that is none; its sites count as unknown."""
+    if latitude is None or latitude.how != "stated":
+        return
+    values = in_memory(ds, latitude.names[0])
+    if values is not None and (np.abs(values) > 90).any():
+        name = latitude.names[0]
+        findings.warnings.append(
+            f"latitude: {name!r} has values beyond the poles, these sites have no "
+            f'latitude; if it is projected, rename it: ds.rename({{"{name}": "y"}})'
+        )
 
 
 def _plausibility(

@@ -187,5 +187,5 @@ def _table(table: pd.DataFrame, total: int) -> str:
         cells = "".join(f'<td style="{style}">{escape(str(cell))}</td>' for cell in row)
         rows.append(f"<tr>{cells}</tr>")
     summary = f"<summary>{len(table)} of {total} variables found or derived</summary>"
-    body = f"<table {_FONT}><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f"<details open>{summary}{body}</details>"
+    parts = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f"<details open>{summary}<table {_FONT}>{parts}</table></details>"
