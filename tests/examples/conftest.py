@@ -28,5 +28,7 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module examples/demo.py."""
-    _imported("readers", monkeypatch)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    for name in ("readers", "pictures"):
+        _imported(name, monkeypatch)
     return _imported("demo", monkeypatch)
