@@ -28,6 +28,9 @@ FORCING = {
 }
 """Forcing of the tiny weights: mean, deviation (transformed), units, transform."""
 
+DERIVED = {"potential_evapotranspiration": (2.0, 1.5, "mm d-1", "linear")}
+"""Forcing that tiny heads may take besides; it is derived from the examples' own."""
+
 ATTRIBUTES = {
     "elevation": (600.0, 500.0, "m", "topography"),
     "slope": (20.0, 15.0, "m km-1", "topography"),
@@ -282,7 +285,7 @@ def _dataset(
 
 def _scaled(part: Any, forcing: Sequence[str], attributes: Sequence[str]) -> None:
     """Give a part of a model the scaling of the tables above."""
-    lines = [FORCING[name] for name in forcing]
+    lines = [(FORCING | DERIVED)[name] for name in forcing]
     part.forcing_scaling.assign(
         [line[0] for line in lines],
         [line[1] for line in lines],
@@ -301,7 +304,9 @@ def _forcing_specs(names: Sequence[str]) -> tuple[VariableSpec, ...]:
 
     return tuple(
         VariableSpec(name=name, mean=mean, std=std, units=units, transform=transform)
-        for name, (mean, std, units, transform) in ((n, FORCING[n]) for n in names)
+        for name, (mean, std, units, transform) in (
+            (n, (FORCING | DERIVED)[n]) for n in names
+        )
     )
 
 

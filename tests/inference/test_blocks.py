@@ -183,12 +183,11 @@ def test_reconstruction_fades_windows(model: Any, same: Any) -> None:
 
 def test_no_days_give_the_static_token(model: Any) -> None:
     """A site without any record still has a static token."""
-    from xstefaland.inference.batches import Limit
     from xstefaland.inference.blocks import Block, Encoder
 
     _, attributes, latitude, _ = inputs(3, 1)
     nothing = np.empty((3, 0, 3), np.float32)
-    encoder = Encoder(model, "auto", "cpu", "float32", Limit())
+    encoder = Encoder(model, "auto", "cpu", "float32")
     block = Block(nothing, attributes, latitude, np.empty(0))
     static = encoder.embed(block, "static", everywhere=True)
     assert static.shape == (3, 16)

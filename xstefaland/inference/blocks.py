@@ -123,7 +123,7 @@ def embed_block(
     ((2, 500, 16), np.True_)
     """
     block = Block(forcing, attributes, latitude, day_of_year)
-    encoder = Encoder(model, batch_size, device, precision, limit or Limit())
+    encoder = Encoder(model, batch_size, device, precision, limit)
     return encoder.embed(block, pool, groups)
 
 
@@ -156,7 +156,7 @@ def reconstruct_block(
         of the windows'. A site without any forcing value is NaN.
     """
     block = Block(forcing, attributes, latitude, day_of_year)
-    encoder = Encoder(model, batch_size, device, precision, limit or Limit())
+    encoder = Encoder(model, batch_size, device, precision, limit)
     return encoder.reconstruct(block)
 
 
@@ -169,11 +169,13 @@ class Encoder:
         batch_size: BatchSize,
         device: str,
         precision: str,
-        limit: Limit,
+        limit: Limit | None = None,
+        sites: Limit | None = None,
     ) -> None:
         self.device = resolve_device(device)
         self.model: Any = placed(model, self.device, precision)
-        self.batch_size, self.limit, self.sites = batch_size, limit, Limit()
+        self.batch_size = batch_size
+        self.limit, self.sites = limit or Limit(), sites or Limit()
 
     def embed(
         self,

@@ -267,6 +267,7 @@ def _encoder(place: loaded.Loaded, settings: Settings) -> Encoder:
         settings.device,
         settings.precision,
         place.limit,
+        place.sites,
     )
 
 

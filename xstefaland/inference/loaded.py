@@ -56,13 +56,14 @@ class Loaded:
     lock : threading lock
         Held while the model works: one task per device at a time, so that memory is
         that of one batch and the cores are not shared out twice.
-    limit : Limit
-        The largest batch known to fit.
+    limit, sites : Limit
+        The most windows, and the most records of a head, known to fit at once.
     """
 
     model: nn.Module
     lock: threading.RLock
     limit: Limit = field(default_factory=Limit)
+    sites: Limit = field(default_factory=Limit)
 
 
 _Key = tuple[str, str, str]

@@ -1,0 +1,62 @@
+"""The synthetic examples are accepted, reproducible and marked as synthetic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xstefaland
+from xstefaland.testing import (
+    example_grid,
+    example_points,
+    tiny_encoder,
+    tiny_head,
+    tiny_weights,
+)
+
+
+@pytest.mark.parametrize("make", [example_points, example_grid])
+def test_examples_are_reproducible(make: object) -> None:
+    """A seed gives one weather, another seed another, both say they are synthetic."""
+    assert callable(make)
+    first, again, other = make(), make(), make(seed=1)
+    xr.testing.assert_identical(first, again)
+    assert not np.array_equal(first.temperature, other.temperature)
+    assert "synthetic" in first.attrs["title"]
+
+
+@pytest.mark.parametrize(
+    "ds", [example_points(), example_grid()], ids=["points", "grid"]
+)
+def test_examples_have_no_problem(ds: xr.Dataset) -> None:
+    """All variables of the tiny weights are found by name, latitude too."""
+    report = xstefaland.check(ds, weights=tiny_weights())
+    assert report.ok
+    assert not report.warnings
+    assert set(report.table["how"]) == {"name"}
+
+
+def test_tiny_files_load(tmp_path: Path) -> None:
+    """What is written opens again by path, the same for the same seed."""
+    encoder = tiny_weights(tmp_path / "encoder.safetensors")
+    head = tiny_head(encoder, path=tmp_path / "head.safetensors")
+    opened = xstefaland.weights.load(tmp_path / "encoder.safetensors")
+    assert opened == encoder == tiny_weights()
+    assert xstefaland.weights.load(head.path).card == head.card
+    state = tiny_encoder().state_dict()
+    for name, tensor in opened.tensors().items():
+        np.testing.assert_array_equal(tensor, state[name])
+
+
+def test_tiny_weights_leave_the_random_state_alone() -> None:
+    """Making them draws no number from the user's generator."""
+    import torch
+
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    tiny_head(tiny_weights(seed=5))
+    assert torch.equal(torch.rand(1), expected)
