@@ -22,8 +22,14 @@ def _wet_states(sites: int, components: int) -> States:
 
 def _all_outputs(fluxes: Fluxes) -> tuple[torch.Tensor, ...]:
     """Every series and final state that can be differentiated."""
-    given = (getattr(fluxes, f.name) for f in fields(fluxes) if f.name != "states")
-    return (*given, fluxes.states.stores(), fluxes.states.recent_flow)
+    left_out = {"states", "all_days"}
+    given = (getattr(fluxes, f.name) for f in fields(fluxes) if f.name not in left_out)
+    return (
+        *given,
+        fluxes.baseflow_index,
+        fluxes.states.stores(),
+        fluxes.states.recent_flow,
+    )
 
 
 def test_gradcheck(basins, backend):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor
@@ -77,11 +77,10 @@ baseflow_unrouted : Tensor
         Upper to lower zone, and lower zone to soil, mm d-1.
     soil_moisture, upper_zone, lower_zone : Tensor
         Storages at the end of the day, mm.
-    baseflow_index : Tensor
-        ``[site]``: routed baseflow over streamflow, percent, over all days that ran
-        (before days of warm-up are cut off).
     states : States
         Final states, from which a run can go on.
+    all_days : tuple of Tensor
+        Routed streamflow and baseflow of all days that ran, those of the warm-up too.
     """
 
     streamflow: Tensor
@@ -105,8 +104,14 @@ baseflow_unrouted : Tensor
     soil_moisture: Tensor
     upper_zone: Tensor
     lower_zone: Tensor
-    baseflow_index: Tensor
     states: States
+    all_days: tuple[Tensor, Tensor] = field(repr=False)
+
+    @property
+    def baseflow_index(self) -> Tensor:
+        """Routed baseflow over streamflow ``[site]`` of all days that ran, percent."""
+        flow, base = (series.sum(dim=0) for series in self.all_days)
+        return 100 * base / (flow + 1e-5)
 
     @property
     def snow_water_equivalent(self) -> Tensor:
@@ -172,12 +177,10 @@ def collect(
     series = dict(zip(SERIES, outputs[:-1], strict=True))
     flow = torch.stack([s[-MEMORY:].T for s in outputs[:4]], dim=1)
     recent = torch.cat([history, flow], dim=2)[:, :, -MEMORY:]
-    total = series["streamflow"].sum(dim=0) + 1e-5
-    index = 100 * series["baseflow"].sum(dim=0) / total
     sp, mw, sm, uz, lz = outputs[-1].unbind(1)
     return Fluxes(
         **{name: values[cut:] for name, values in series.items()},
         potential_evapotranspiration=pet[cut:],
-        baseflow_index=index,
         states=States(sp, mw, sm, uz, lz, recent),
+        all_days=(series["streamflow"], series["baseflow"]),
     )
