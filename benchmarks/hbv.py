@@ -137,6 +137,11 @@ def compare(sizes: list[tuple[int, int]], budget: float) -> Iterator[Row]:
                 yield row
 
 
+def load() -> str:
+    """Write the load average of the last 1, 5 and 15 minutes."""
+    return ", ".join(f"{x:.2f}" for x in os.getloadavg())
+
+
 def machine() -> list[str]:
     """Describe the machine, its load and the versions."""
     import numba
@@ -151,8 +156,7 @@ def machine() -> list[str]:
     return [
         f"Date: {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
         f"Machine: {cpu}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
-        "Load average before the run (1, 5, 15 min): "
-        + ", ".join(f"{x:.2f}" for x in os.getloadavg()),
+        f"Load average before the run (1, 5, 15 min): {load()}",
         f"Versions: Python {platform.python_version()}, torch {torch.__version__}, "
         f"numba {numba.__version__}; OMP_WAIT_POLICY {wait}",
     ]
@@ -209,6 +213,7 @@ def main() -> None:
         torch.set_num_threads(chosen.threads)
     facts = machine()
     rows = list(compare(QUICK if chosen.quick else SIZES, chosen.seconds))
+    facts.append("Load average after it: " + load())
     text = table(rows, facts)
     print(text)
     chosen.out.mkdir(parents=True, exist_ok=True)
