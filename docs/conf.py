@@ -28,6 +28,7 @@ autodoc_typehints = "none"  # numpydoc's Parameters have them, with shapes and u
 numpydoc_show_class_members = False
 
 nb_execution_mode = "cache"  # pages run with the weights that ship
+nb_execution_in_temp = True  # what they write does not stay
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
