@@ -3,12 +3,12 @@
 ``python benchmarks/encoder.py`` embeds years of 365 days with a model of the bundled
 size (d 256, 4 layers, 6 forcings, 22 attributes), in float32 and bfloat16 and at
 several batch sizes, prints a table and writes it to ``benchmarks/results/encoder.md``
-and ``encoder.csv``. The floor is the number of floating-point operations of one window over
-the best rate that any of the model's own matrix products reaches in the same run. All
-timings take turns, round after round, and the best of each counts, so that another job
-on the same cores disturbs them alike; its load stands above the table. Where that is
-not enough, ``--threads 1 --clock cpu`` counts only the time that the process really had
-a core.
+and ``encoder.csv``. The floor is the number of floating-point operations of one window
+over the best rate that any of the model's own matrix products reaches in the same run.
+All timings take turns, round after round, and the best of each counts, so that another
+job on the same cores disturbs them alike; its load stands above the table. Where that
+is not enough, ``--threads 1 --clock cpu`` counts only the time that the process really
+had a core.
 """
 
 from __future__ import annotations
