@@ -217,7 +217,7 @@ class Workshop:
         hbv = physics == "hbv"
         return Finetuning(
             steps=self.hbv_steps if hbv else self.head_steps,
-            batch_size=32 if hbv else 64,
+            batch_size=32,
             warmup=365 if hbv else 120,
             **SETTINGS[target],
         )
@@ -346,8 +346,8 @@ def main() -> None:
     parser.add_argument("--stage", nargs="+", default=["all"])
     parser.add_argument("--systems", nargs="+")
     parser.add_argument("--steps", type=int, default=4600)
-    parser.add_argument("--head-steps", type=int, default=2500)
-    parser.add_argument("--hbv-steps", type=int, default=1000)
+    parser.add_argument("--head-steps", type=int, default=1500)
+    parser.add_argument("--hbv-steps", type=int, default=600)
     arguments = parser.parse_args()
     shop, stages = Workshop(arguments), set(arguments.stage)
     every = "all" in stages

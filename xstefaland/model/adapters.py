@@ -12,8 +12,33 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from xstefaland.errors import InputError
+from xstefaland.model.embedding import Dropout
+
+
+def linear_of_parts(layer: nn.Linear, series: list[Tensor], static: Tensor) -> Tensor:
+    """Apply a layer to ``cat([*series, static], -1)``, the constant part only once.
+
+    Parameters
+    ----------
+    layer : Linear
+        Its inputs are the series' columns, then those of `static`.
+    series : list of Tensor
+        ``(B, T, n)`` each.
+    static : Tensor
+        ``(B, ns)``, the same every day.
+
+    Returns
+    -------
+    Tensor
+        ``(B, T, out)``.
+    """
+    split = layer.in_features - static.shape[-1]
+    constant = functional.linear(static, layer.weight[:, split:], layer.bias)
+    varying = functional.linear(torch.cat(series, -1), layer.weight[:, :split])
+    return varying + constant.unsqueeze(1)
 
 
 def _mlp(sizes: tuple[int, int, int], dropout: float) -> nn.Sequential:
@@ -21,7 +46,7 @@ def _mlp(sizes: tuple[int, int, int], dropout: float) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(sizes[0], sizes[1]),
         nn.ReLU(),
-        nn.Dropout(dropout),
+        Dropout(dropout),
         nn.Linear(sizes[1], sizes[2]),
     )
 
@@ -37,15 +62,16 @@ class Residual(nn.Module):
         self.attributes = nn.Linear(attributes, width)
         self.mix = _mlp((3 * width, 2 * width, width), 2 * dropout)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, hidden: Tensor, forcing: Tensor, attributes: Tensor) -> Tensor:
         """Adapt, see the module."""
         series = self.dropout(torch.relu(self.forcing(forcing)))
         static = self.dropout(torch.relu(self.attributes(attributes)))
-        static = static.unsqueeze(1).expand_as(series)
-        mixed = self.mix(torch.cat([hidden, series, static], -1))
-        out: Tensor = self.norm2(self.norm1(hidden + mixed) + series + static)
+        mixed = linear_of_parts(self.mix[0], [hidden, series], static)  # type: ignore[arg-type]
+        mixed = self.mix[1:](mixed)
+        both = series + static.unsqueeze(1)
+        out: Tensor = self.norm2(self.norm1(hidden + mixed) + both)
         return out
 
 
@@ -78,7 +104,7 @@ class Bottleneck(nn.Module):
         super().__init__()
         self.mix = _mlp((width + forcing, narrow or width // 4, width), dropout)
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, hidden: Tensor, forcing: Tensor, attributes: Tensor) -> Tensor:
         """Adapt, see the module."""
@@ -141,7 +167,7 @@ class Convolution(nn.Module):
         self.mix = nn.Sequential(
             nn.Conv1d(width, 2 * width, 3, padding="same"),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Conv1d(2 * width, width, 3, padding="same"),
         )
         self.norm = nn.LayerNorm(width)

@@ -118,8 +118,8 @@ class HeadConfig(_Config):
     ----------
     kind : {"resconn", "no_resconn", "lstm", "linear"}
         "resconn": adapter, LSTM and residual connections to the inputs (the
-        paper's main head); "no_resconn": adapter and LSTM; "lstm": no embedding at all (baseline);
-        "linear": one linear map.
+        paper's main head); "no_resconn": adapter and LSTM; "lstm": no embedding at all
+        (baseline); "linear": one linear map.
     targets : tuple of str
         What it predicts, in order.
     forcing, attributes : tuple of str

@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from xstefaland.model.adapters import build_adapter
+from xstefaland.model.adapters import build_adapter, linear_of_parts
 from xstefaland.model.config import HeadConfig
+from xstefaland.model.embedding import Dropout
 from xstefaland.model.scaling import Scaling
 
 SPINUP_DAYS = 365
@@ -78,11 +79,9 @@ class ResConn(nn.Module):
         """Features to states ``(B, T, width)``."""
         hidden = self.norm(embedding) * self.scale
         hidden = self.adapter(hidden, forcing, attributes)
-        static = attributes.unsqueeze(1).expand(-1, forcing.shape[1], -1)
-        hidden = self.before(torch.cat([hidden, forcing, static], -1))
+        hidden = linear_of_parts(self.before, [hidden, forcing], attributes)
         state = _run(self.lstm, hidden, spinup)
-        out: Tensor = state + self.after(torch.cat([state, forcing, static], -1))
-        return out
+        return state + linear_of_parts(self.after, [state, forcing], attributes)
 
 
 class NoResConn(nn.Module):
@@ -118,8 +117,7 @@ class Recurrent(nn.Module):
         self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
     ) -> Tensor:
         """Features to states ``(B, T, width)``; `embedding` is not looked at."""
-        static = attributes.unsqueeze(1).expand(-1, forcing.shape[1], -1)
-        hidden = torch.relu(self.before(torch.cat([forcing, static], -1)))
+        hidden = torch.relu(linear_of_parts(self.before, [forcing], attributes))
         return _run(self.lstm, hidden, spinup)
 
 
@@ -134,9 +132,7 @@ class Pointwise(nn.Module):
         self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
     ) -> Tensor:
         """Features to states ``(B, T, width)``."""
-        static = attributes.unsqueeze(1).expand(-1, forcing.shape[1], -1)
-        out: Tensor = self.before(torch.cat([embedding, forcing, static], -1))
-        return out
+        return linear_of_parts(self.before, [embedding, forcing], attributes)
 
 
 TRUNKS = {
@@ -165,7 +161,7 @@ class SequenceHead(nn.Module):
         self.features = Features(config)
         sizes = self.features.forcing_size, self.features.attribute_size
         self.trunk = TRUNKS[config.kind](config, *sizes)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         count = len(config.targets)
         self.output = nn.Linear(config.width, count)
         self.target_scaling = Scaling(count)

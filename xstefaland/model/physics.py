@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from xstefaland.errors import InputError
 from xstefaland.model.config import HeadConfig
+from xstefaland.model.embedding import Dropout
 from xstefaland.model.hbv import lean_widths, simulate_lean
 from xstefaland.model.heads import SPINUP_DAYS, TRUNKS, Features
 
@@ -50,7 +51,7 @@ class HbvHead(nn.Module):
         self.features = Features(config)
         sizes = self.features.forcing_size, self.features.attribute_size
         self.trunk = TRUNKS[config.kind](config, *sizes)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         static, daily = lean_widths(components=config.components)
         self.static_logits = nn.Linear(config.width, static)
         self.daily_logits = nn.Linear(config.width, daily)
