@@ -126,7 +126,8 @@ class Gated(nn.Module):
     def forward(self, hidden: Tensor, forcing: Tensor, attributes: Tensor) -> Tensor:
         """Adapt, see the module."""
         both = torch.cat([hidden, forcing], -1)
-        return hidden + torch.sigmoid(self.gate(both)) * self.transform(both)
+        out: Tensor = hidden + torch.sigmoid(self.gate(both)) * self.transform(both)
+        return out
 
 
 class MixtureOfExperts(nn.Module):

@@ -29,7 +29,8 @@ class VariableProjection(nn.Module):
         """Token ``(..., d_model)`` -> scaled values ``(..., variable)``."""
         hidden = self.dropout(functional.gelu(self.expand(token)))
         hidden = hidden.unflatten(-1, (self.size, HIDDEN))
-        return (hidden * self.weight).sum(-1) + self.bias
+        out: Tensor = (hidden * self.weight).sum(-1) + self.bias
+        return out
 
 
 class Decoder(nn.Module):

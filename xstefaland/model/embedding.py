@@ -83,7 +83,8 @@ class VariableEmbedding(nn.Module):
         token = hidden.flatten(-2) @ self.weight2.flatten(0, 1) + present @ self.bias2
         if self.mask == "vector":
             token = token + (1 - present) @ self.missing
-        return token
+        out: Tensor = token
+        return out
 
 
 class CalendarEmbedding(nn.Module):

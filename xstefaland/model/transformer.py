@@ -73,4 +73,5 @@ class TransformerLayer(nn.Module):
         scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(-1, -2)
         if keep is not None:
             scores = scores.masked_fill(~keep, float("-inf"))
-        return self.dropout(softmax(scores, -1)) @ value
+        out: Tensor = self.dropout(softmax(scores, -1)) @ value
+        return out
