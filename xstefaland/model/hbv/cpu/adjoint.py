@@ -13,6 +13,7 @@ from xstefaland.model.hbv.cpu.day import (
     capillary_adjoint,
     evaporation,
     evaporation_adjoint,
+    inline,
     response,
     response_adjoint,
     snow,
@@ -36,6 +37,20 @@ from xstefaland.model.hbv.cpu.layout import (
     unsigned,
 )
 from xstefaland.model.hbv.cpu.routing import route_site_adjoint
+
+
+@inline
+def add_seven(
+    s: Any, o: Any, d0: Any, d1: Any, d2: Any, d3: Any, d4: Any, d5: Any, d6: Any
+) -> None:
+    """Add derivatives by seven parameters to their rows."""
+    s[o] += d0
+    s[o + LANES] += d1
+    s[o + 2 * LANES] += d2
+    s[o + 3 * LANES] += d3
+    s[o + 4 * LANES] += d4
+    s[o + 5 * LANES] += d5
+    s[o + 6 * LANES] += d6
 
 
 @row_loop
@@ -102,20 +117,8 @@ def step_adjoint(
         )  # fmt: skip
         s[a], s[a + LANES], s[a + 2 * LANES] = g_sp, g_mw, g_sm
         s[a + 3 * LANES], s[a + 4 * LANES] = g_uz, g_lz
-        s[o] += d0
-        s[o + LANES] += d1 + d1e + d1s
-        s[o + 2 * LANES] += d2
-        s[o + 3 * LANES] += d3
-        s[o + 4 * LANES] += d4
-        s[o + 5 * LANES] += d5
-        s[o + 6 * LANES] += d6
-        s[o + 7 * LANES] += d7
-        s[o + 8 * LANES] -= g_warm
-        s[o + 9 * LANES] += d9
-        s[o + 10 * LANES] += d10
-        s[o + 11 * LANES] += d11
-        s[o + 12 * LANES] += d12
-        s[o + 13 * LANES] += d13
+        add_seven(s, o, d0, d1 + d1e + d1s, d2, d3, d4, d5, d6)
+        add_seven(s, o + 7 * LANES, d7, -g_warm, d9, d10, d11, d12, d13)
         s[G_FORCING + m] = g_rain if ta >= tt else g_sp
         s[G_FORCING + LANES + m] = g_warm
         s[G_FORCING + 2 * LANES + m] = g_pet
