@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from safetensors.torch import load_file
+
+from xstefaland import testing
+from xstefaland.testing import tiny_head, tiny_weights
+from xstefaland.training.targets import TARGETS
+from xstefaland.weights import Weights, read, registry, save
+from xstefaland.weights.record import record
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+FLUXES = ("streamflow", "surface_runoff", "interflow", "baseflow")
+FLUXES += ("evapotranspiration", "snow_water_equivalent", "recharge", "percolation")
+FLUXES += ("capillary_rise", "soil_water", "upper_zone_storage", "lower_zone_storage")
+LEFT_OUT = (
+    "camels-era5land-12144000",
+    "camels-daymet-01435000",
+    "camels-era5land-06878000",
+    "uscrn-54808",
+    "uscrn-04125",
+    "uscrn-94077",
+)
 
 
 def _imported(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -32,3 +53,49 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for name in ("readers", "pictures"):
         _imported(name, monkeypatch)
     return _imported("demo", monkeypatch)
+
+
+@pytest.fixture
+def embeddings(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module examples/embeddings_sklearn.py."""
+    _imported("readers", monkeypatch)
+    return _imported("embeddings_sklearn", monkeypatch)
+
+
+def _published(weights: Weights, folder: Path, name: str) -> Weights:
+    """The same tensors under another name, in the folder of bundled weights."""
+    targets = tuple(TARGETS[target.name] for target in weights.card.targets)
+    card = replace(weights.card, name=name, targets=targets, left_out=LEFT_OUT)
+    if card.encoder is not None:
+        encoder = read(folder / "stefaland-base-v1.safetensors")
+        reference = replace(card.encoder, name=encoder.name, sha256=encoder.sha256)
+        card = replace(card, encoder=reference)
+    return save(folder / f"{name}.safetensors", load_file(weights.path), card)
+
+
+@pytest.fixture
+def tiny_table(tmp_path: Path) -> Iterator[Path]:
+    """A table of weights of its own, with tiny random ones under the bundled names."""
+    folder = tmp_path / "bundled"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        (tmp_path / "registry.json").write_text(registry.REGISTRY_FILE.read_text())
+        patch.setattr(registry, "BUNDLED", folder)
+        patch.setattr(registry, "REGISTRY_FILE", tmp_path / "registry.json")
+        encoder = tiny_weights()
+        base = _published(encoder, folder, "stefaland-base-v1")
+        record(base, alias="base", version="v1", description="tiny")
+        evaporation = (2.0, 1.5, "mm d-1", "linear")
+        patch.setitem(testing.FORCING, "potential_evapotranspiration", evaporation)
+        weather = ("precipitation", "temperature", "potential_evapotranspiration")
+        hbv = {"physics": "hbv", "components": 2, "forcing": weather}
+        heads: list[tuple[str, str, tuple[str, ...], dict[str, Any]]] = [
+            ("streamflow-resconn-v1", "resconn", ("streamflow",), {}),
+            ("soil-moisture-resconn-v1", "resconn", ("soil_moisture",), {}),
+            ("streamflow-resconn-hbv-v1", "resconn-hbv", FLUXES, hbv),
+        ]
+        for name, alias, targets, config in heads:
+            head = _published(tiny_head(encoder, targets, **config), folder, name)
+            own = targets if len(targets) == 1 else targets[1:]
+            record(head, alias=alias, version="v1", description="", default_for=own)
+        yield folder
