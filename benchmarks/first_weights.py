@@ -64,6 +64,11 @@ SYSTEMS: dict[str, tuple[Any, str | None, Any]] = {
 }
 ENCODER = "stefaland-base-v1"
 REQUIRED = ["precipitation", "temperature"]
+TABLES = {  # inputs -> scores per site
+    "full": "scores.csv",
+    "full, float16 file": "scores-bundled.csv",
+    "dropped": "scores-dropped.csv",
+}
 PUBLISHED = (  # target, system, name of the file, description
     (
         "streamflow",
@@ -249,7 +254,7 @@ class Workshop:
                 if target != "streamflow" or system == "resconn"
                 else config.targets[1:]
             )
-            publishing.publish_head(
+            weights = publishing.publish_head(
                 head.eval(),
                 config,
                 task,
@@ -261,6 +266,10 @@ class Workshop:
                 training=json.loads((folder / "about.json").read_text()),
                 metrics=medians(folder / "scores.csv"),
             )
+            version = self.versions(target, "trained")[0]
+            stored = predict_sites(weights.model(), task, config, version)
+            table = score_sites(stored, SCORES)
+            table.to_csv(folder / "scores-bundled.csv", index=False)
 
     def report(self) -> None:
         """Write the tables."""
@@ -280,10 +289,9 @@ class Workshop:
                 continue
             about = json.loads((folder / "about.json").read_text())
             target, _, system = folder.name.partition("-")
-            for inputs, file in (
-                ("full", "scores.csv"),
-                ("dropped", "scores-dropped.csv"),
-            ):
+            for inputs, file in TABLES.items():
+                if not (folder / file).exists():
+                    continue
                 row = {"target": target, "system": system, "inputs": inputs}
                 row |= {"sites": len(pd.read_csv(folder / file))}
                 rows.append(row | medians(folder / file) | about)
