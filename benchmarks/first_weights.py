@@ -182,7 +182,8 @@ class Workshop:
     def versions(self, target: str, encoder: str | None) -> list[Version]:
         """Complete inputs and inputs with some hidden, each with its embeddings."""
         task = self.task(target)
-        renderings = {"full": None, "dropped": tasks.drop_inputs(task, REQUIRED, 1)}
+        dropped = tasks.drop_inputs(task, REQUIRED, 1)
+        renderings = {"full": None, "dropped": dropped}
         if encoder is None:
             return [Version(hidden, None) for hidden in renderings.values()]
         model = self.encoder().model()
@@ -195,6 +196,14 @@ class Workshop:
             versions.append(Version(hidden, caches))
         return versions
 
+    def show_physics(self, task: tasks.Task, versions: list[Version]) -> list[Version]:
+        """Show HBV its own forcing at every site; embeddings stay as they are."""
+        column = task.forcing_names.index("potential_evapotranspiration")
+        for version in versions:
+            for forcing, _ in (version.hidden or {}).values():
+                forcing[:, column] = False
+        return versions
+
     def train(self, target: str, system: str) -> None:
         """Train and score one system, unless its scores are there."""
         folder = self.runs / "heads" / f"{target}-{system}"
@@ -204,6 +213,8 @@ class Workshop:
         task, (_, encoder, physics) = self.task(target), SYSTEMS[system]
         config = self.head_config(task, system)
         versions = self.versions(target, encoder)
+        if physics:
+            versions = self.show_physics(task, versions)
         settings = self.head_settings(target, physics)
         started = time.monotonic()
         head = finetune(task, config, versions, settings, folder / "log.jsonl")

@@ -25,6 +25,7 @@ REQUIRED = (
     ("precipitation",),
     ("temperature", "temperature_max", "temperature_min"),
 )
+PHYSICS_REQUIRED = (*REQUIRED, ("potential_evapotranspiration",))
 SPINUP_DAYS = 365
 
 
@@ -135,7 +136,7 @@ def publish_head(
         ),
         encoder=EncoderReference(name=encoder.name, sha256=encoder.sha256),
         targets=tuple(TARGETS[target] for target in config.targets),
-        required=REQUIRED,
+        required=PHYSICS_REQUIRED if config.physics else REQUIRED,
         spinup_days=SPINUP_DAYS,
         training={"data": encoder.card.training["data"], **training},
         left_out=tuple(sorted(sites["site"][(sites["role"] != "train").to_numpy()])),
