@@ -139,8 +139,8 @@ def _balance(axes: Axes, rivers: xr.Dataset, rain: xr.DataArray) -> None:
         axes.plot(one.time, total, line, color=colour, lw=1.3, label=name)
     values = one["snow_water_equivalent"]
     axes.fill_between(one.time, values, color=SNOW, alpha=0.6, lw=0, label="snow")
-    name = str(one[site].values)
-    axes.set(ylabel="mm", title=f"Water balance by HBV at {name}, summed over a year")
+    name = str(one.coords.get("gauge_name", one[site]).values)
+    axes.set(ylabel="mm", title=f"Water balance by HBV over a year, {name}")
     _finish(axes, legend=True)
 
 
