@@ -92,3 +92,30 @@ def test_demo_needs_no_hbv_head(
     demo.main(["--out", str(tmp_path / "out"), "--sites", "1", "--days", "1200"])
     with xr.open_dataset(tmp_path / "out" / "rivers.nc") as rivers:
         assert set(rivers.data_vars) == {"streamflow"}
+
+
+@pytest.mark.slow
+def test_demo_with_the_weights_that_ship(demo: ModuleType, tmp_path: Path) -> None:
+    """The bundled weights do all of it, within physical limits."""
+    demo.main(["--out", str(tmp_path), "--sites", "2"])
+    with xr.open_dataset(tmp_path / "rivers.nc") as rivers:
+        assert set(rivers.data_vars) == {"streamflow", "streamflow_hbv"} | set(
+            demo.WATER_BALANCE[1:]
+        )
+        assert rivers.to_array().min() >= 0
+    table = pd.read_csv(tmp_path / "scores.csv").set_index("target")
+    assert table.predicted_mean["soil_moisture"].between(0.02, 0.6).all()
+    assert table.predicted_mean["streamflow"].between(0.05, 5).all()
+
+
+@pytest.mark.slow
+def test_bundled_weights_have_skill_at_places_left_out(
+    demo: ModuleType, tmp_path: Path, real_data: Path
+) -> None:
+    """Well below what was measured when they were trained, well above no skill."""
+    places = demo.observations(real_data, 5)
+    table = demo.run(places, tmp_path).set_index("target")
+    assert table.nse["streamflow"].median() > 0.5
+    assert table.nse["streamflow_hbv"].median() > 0.5
+    assert table["corr"]["soil_moisture"].median() > 0.85
+    assert table.rmse["soil_moisture"].median() < 0.06
