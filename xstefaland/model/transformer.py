@@ -21,9 +21,9 @@ class TransformerLayer(nn.Module):
         super().__init__()
         width = config.d_model
         self.heads, self.pre = config.heads, config.norm == "pre"
-        self.activation = (
-            functional.gelu if config.activation == "gelu" else functional.relu
-        )
+        # in place: neither the layer before nor the gradient needs its input
+        relu = config.activation == "relu"
+        self.activation = functional.relu_ if relu else functional.gelu
         self.in_proj = nn.Linear(width, 3 * width)
         self.out_proj = nn.Linear(width, width)
         self.linear1 = nn.Linear(width, config.ffn)
@@ -34,10 +34,10 @@ class TransformerLayer(nn.Module):
     def forward(self, tokens: Tensor, padding: Tensor | None = None) -> Tensor:
         """Tokens ``(B, N, d)`` to the same; `padding` ``(B, N)`` is True on filler."""
         if self.pre:
-            tokens = tokens + self._attend(self.norm1(tokens), padding)
-            return tokens + self._feed_forward(self.norm2(tokens))
-        tokens = self.norm1(tokens + self._attend(tokens, padding))
-        out: Tensor = self.norm2(tokens + self._feed_forward(tokens))
+            tokens = self._attend(self.norm1(tokens), padding).add_(tokens)
+            return self._feed_forward(self.norm2(tokens)).add_(tokens)
+        tokens = self.norm1(self._attend(tokens, padding).add_(tokens))
+        out: Tensor = self.norm2(self._feed_forward(tokens).add_(tokens))
         return out
 
     def _feed_forward(self, tokens: Tensor) -> Tensor:
