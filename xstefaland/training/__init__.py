@@ -3,7 +3,9 @@
 Nothing in the rest of the package imports this; it needs the extra ``train``.
 """
 
+from xstefaland.training.evaluation import evaluate
 from xstefaland.training.finetuning import Finetuning, finetune
 from xstefaland.training.pretraining import Pretraining, pretrain
+from xstefaland.training.publishing import publish
 
-__all__ = ["Finetuning", "Pretraining", "finetune", "pretrain"]
+__all__ = ["Finetuning", "Pretraining", "evaluate", "finetune", "pretrain", "publish"]

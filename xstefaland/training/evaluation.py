@@ -26,6 +26,23 @@ Floats = NDArray[np.float32]
 YEARS = 5  # at the end of each record that are scored
 
 
+def evaluate(
+    model: StefaLand, corpus: Corpus, roles: pd.Series
+) -> dict[str, pd.DataFrame]:
+    """Score an encoder's reconstruction on held-out places.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``"forcing"`` and ``"attributes"``, see :func:`evaluate_forcing` and
+        :func:`evaluate_attributes`.
+    """
+    return {
+        "forcing": evaluate_forcing(model, corpus, roles),
+        "attributes": evaluate_attributes(model, corpus, roles),
+    }
+
+
 def evaluate_forcing(
     model: StefaLand,
     corpus: Corpus,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from torch import nn
@@ -27,6 +27,51 @@ REQUIRED = (
 )
 PHYSICS_REQUIRED = (*REQUIRED, ("potential_evapotranspiration",))
 SPINUP_DAYS = 365
+Storage = Literal["float16", "float32"]
+
+
+def publish(
+    module: nn.Module,
+    card: Card,
+    *,
+    alias: str,
+    description: str,
+    version: str = "v1",
+    default_for: Sequence[str] = (),
+    folder: Path = BUNDLED,
+    dtype: Storage = "float16",
+) -> Weights:
+    """Write a weights file; one in the package's own folder enters the table too.
+
+    Parameters
+    ----------
+    module : Module
+        The trained network.
+    card : Card
+        What the file says about itself; its name is that of the file.
+    alias, description, version, default_for
+        For the table, see :func:`xstefaland.weights.record.record`.
+    folder : Path
+        Where the file goes.
+    dtype : {"float16", "float32"}
+        Storage.
+
+    Returns
+    -------
+    Weights
+        The file.
+    """
+    path = folder / f"{card.name}.safetensors"
+    weights = save(path, module.state_dict(), card, dtype)
+    if folder == BUNDLED:
+        record(
+            weights,
+            alias=alias,
+            version=version,
+            description=description,
+            default_for=default_for,
+        )
+    return weights
 
 
 def publish_encoder(
@@ -40,7 +85,7 @@ def publish_encoder(
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
     folder: Path = BUNDLED,
-    dtype: str = "float16",
+    dtype: Storage = "float16",
 ) -> Weights:
     """Write an encoder's weights file and enter it into the table.
 
@@ -76,10 +121,9 @@ def publish_encoder(
         left_out=tuple(sorted(kept_out)),
         metrics=dict(metrics),
     )
-    weights = _save(folder, model, card, dtype)
-    if folder == BUNDLED:
-        record(weights, alias="base", version="v1", description=description)
-    return weights
+    return publish(
+        model, card, alias="base", description=description, folder=folder, dtype=dtype
+    )
 
 
 def publish_head(
@@ -95,7 +139,7 @@ def publish_head(
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
     folder: Path = BUNDLED,
-    dtype: str = "float16",
+    dtype: Storage = "float16",
 ) -> Weights:
     """Write a head's weights file and enter it into the table.
 
@@ -142,21 +186,15 @@ def publish_head(
         left_out=tuple(sorted(sites["site"][(sites["role"] != "train").to_numpy()])),
         metrics=dict(metrics),
     )
-    weights = _save(folder, head, card, dtype)
-    if folder == BUNDLED:
-        record(
-            weights,
-            alias=alias,
-            version="v1",
-            description=description,
-            default_for=default_for,
-        )
-    return weights
-
-
-def _save(folder: Path, module: nn.Module, card: Card, dtype: str) -> Weights:
-    path = folder / f"{card.name}.safetensors"
-    return save(path, module.state_dict(), card, dtype)  # type: ignore[arg-type]
+    return publish(
+        head,
+        card,
+        alias=alias,
+        description=description,
+        default_for=default_for,
+        folder=folder,
+        dtype=dtype,
+    )
 
 
 def _specs(
