@@ -417,3 +417,19 @@ def test_stacked_grid(basins: xr.Dataset, requirements: Requirements) -> None:
     assert report.ok
     assert report.facts["Latitude"] == "lat"
     assert report.facts["Sites"] == "8 (site)"
+
+
+def test_a_missing_input_says_from_what_it_could_be_derived() -> None:
+    """Potential evapotranspiration is wanted, and only the latitude is lacking."""
+    time = pd.date_range("2000-01-01", periods=30)
+    ds = xr.Dataset(
+        {"tas": ("time", np.full(30, 8.0), {"units": "degC"})}, coords={"time": time}
+    )
+    pet = InputVariable("potential_evapotranspiration", "mm d-1")
+    asked = Requirements(
+        forcing=(WARM, pet),
+        attributes=(),
+        required=(("potential_evapotranspiration",),),
+    )
+    assert "it could be derived with latitude" in problem(check(ds, asked))
+    assert check(ds.assign_coords(lat=47.0), asked).ok

@@ -341,7 +341,9 @@ def _required(
         if matcher.ambiguous & set(group):
             continue
         have = ", ".join(repr(str(name)) for name in ds.data_vars)
+        hints = [s.missing for s in known if s and s.missing.startswith("could be")]
+        derived = f"; it {hints[0]}" if hints else ""
         findings.missing.append(
             f"required input missing: {' or '.join(group)}; the Dataset has {have}. "
-            f'If it goes by another name: rename={{"<its name>": "{group[0]}"}}'
+            f'If it goes by another name: rename={{"<its name>": "{group[0]}"}}{derived}'
         )
