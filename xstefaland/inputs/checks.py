@@ -345,5 +345,6 @@ def _required(
         derived = f"; it {hints[0]}" if hints else ""
         findings.missing.append(
             f"required input missing: {' or '.join(group)}; the Dataset has {have}. "
-            f'If it goes by another name: rename={{"<its name>": "{group[0]}"}}{derived}'
+            f'If it goes by another name: rename={{"<its name>": "{group[0]}"}}'
+            f"{derived}"
         )
