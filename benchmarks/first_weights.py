@@ -63,6 +63,7 @@ SYSTEMS: dict[str, tuple[Any, str | None, Any]] = {
     "ablation-hbv": ("resconn", "random", "hbv"),
 }
 ENCODER = "stefaland-base-v1"
+HEAD_STEPS = {"streamflow": 1500, "soil_moisture": 1000}
 REQUIRED = ["precipitation", "temperature"]
 TABLES = {  # inputs -> scores per site
     "full": "scores.csv",
@@ -232,7 +233,7 @@ class Workshop:
         """Equal budgets: every system of a kind sees the same windows."""
         hbv = physics == "hbv"
         return Finetuning(
-            steps=self.hbv_steps if hbv else self.head_steps,
+            steps=self.hbv_steps if hbv else self.head_steps or HEAD_STEPS[target],
             batch_size=32,
             warmup=365 if hbv else 120,
             **SETTINGS[target],
@@ -364,8 +365,8 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--stage", nargs="+", default=["all"])
     parser.add_argument("--systems", nargs="+")
-    parser.add_argument("--steps", type=int, default=4600)
-    parser.add_argument("--head-steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=4400)
+    parser.add_argument("--head-steps", type=int)
     parser.add_argument("--hbv-steps", type=int, default=600)
     arguments = parser.parse_args()
     shop, stages = Workshop(arguments), set(arguments.stage)
