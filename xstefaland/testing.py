@@ -18,8 +18,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from xstefaland.inputs.requirements import VariableSpec
     from xstefaland.model import StefaLand
-    from xstefaland.weights import VariableSpec, Weights
+    from xstefaland.weights import Weights
 
 FORCING = {
     "precipitation": (0.5, 0.8, "mm d-1", "log1p"),
@@ -300,7 +301,7 @@ def _scaled(part: Any, forcing: Sequence[str], attributes: Sequence[str]) -> Non
 
 
 def _forcing_specs(names: Sequence[str]) -> tuple[VariableSpec, ...]:
-    from xstefaland.weights import VariableSpec
+    from xstefaland.inputs.requirements import VariableSpec
 
     return tuple(
         VariableSpec(name=name, mean=mean, std=std, units=units, transform=transform)
@@ -311,7 +312,7 @@ def _forcing_specs(names: Sequence[str]) -> tuple[VariableSpec, ...]:
 
 
 def _attribute_specs(names: Sequence[str]) -> tuple[VariableSpec, ...]:
-    from xstefaland.weights import VariableSpec
+    from xstefaland.inputs.requirements import VariableSpec
 
     return tuple(
         VariableSpec(name=name, mean=mean, std=std, units=units, group=group)

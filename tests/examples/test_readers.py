@@ -11,7 +11,7 @@ import xarray as xr
 
 from xstefaland.inputs.arrays import prepare
 from xstefaland.inputs.checks import check
-from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.testing import tiny_weights
 
 FORCING = {
@@ -22,7 +22,7 @@ FORCING = {
 }
 PLAIN = Requirements(
     forcing=tuple(
-        InputVariable(name, unit, 0.0, 1.0, "linear", low, high, None)
+        VariableSpec(name, unit, minimum=low, maximum=high)
         for name, (unit, low, high) in FORCING.items()
     ),
     attributes=(),

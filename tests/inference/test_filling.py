@@ -11,7 +11,7 @@ import xarray as xr
 import xstefaland
 from xstefaland.inference.filling import to_user_units
 from xstefaland.inputs.readings import Reading
-from xstefaland.inputs.requirements import InputVariable
+from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.inputs.units import conversion
 from xstefaland.testing import example_grid, example_points
 
@@ -69,7 +69,7 @@ def test_units_go_back(label: str, units: str) -> None:
     reading = Reading("x", "x", change, label, units)
     values = np.array([0.5, 1.0, 7.0])
     there = change(values)
-    back = to_user_units(there, InputVariable("x", units), reading, values.dtype)
+    back = to_user_units(there, VariableSpec("x", units), reading, values.dtype)
     np.testing.assert_allclose(back, values, rtol=1e-12)
 
 

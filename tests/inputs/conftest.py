@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.variables import ATTRIBUTES, CATALOGUE
 
 FORCING = (
@@ -27,10 +27,8 @@ TEMPERATURES = ("temperature", "temperature_max", "temperature_min")
 @pytest.fixture(scope="session")
 def requirements() -> Requirements:
     """What a bundled model asks for: nine forcings, all attributes."""
-    forcing = tuple(InputVariable(name, CATALOGUE[name].units) for name in FORCING)
-    attributes = tuple(
-        InputVariable(v.name, v.units, group=v.group) for v in ATTRIBUTES
-    )
+    forcing = tuple(VariableSpec(name, CATALOGUE[name].units) for name in FORCING)
+    attributes = tuple(VariableSpec(v.name, v.units, group=v.group) for v in ATTRIBUTES)
     required = (("precipitation",), TEMPERATURES)
     return Requirements(forcing, attributes, required)
 

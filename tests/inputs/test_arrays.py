@@ -20,19 +20,19 @@ from xstefaland.inputs.arrays import Prepared, prepare
 from xstefaland.inputs.assembly import Assembly, ForcingBlock, Output
 from xstefaland.inputs.climate import climate_indices
 from xstefaland.inputs.pet import oudin
-from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.units import conversion
 
-RAIN = InputVariable("precipitation", "mm d-1")
-WARM = InputVariable("temperature", "degC")
-PET = InputVariable("potential_evapotranspiration", "mm d-1")
-WET = InputVariable("relative_humidity", "percent")
+RAIN = VariableSpec("precipitation", "mm d-1")
+WARM = VariableSpec("temperature", "degC")
+PET = VariableSpec("potential_evapotranspiration", "mm d-1")
+WET = VariableSpec("relative_humidity", "percent")
 SMALL = Requirements(
     (RAIN, WARM, WET, PET),
     (
-        InputVariable("elevation", "m", group="topography"),
-        InputVariable("aridity", "1", group="climate"),
-        InputVariable("clay", "percent", group="soil"),
+        VariableSpec("elevation", "m", group="topography"),
+        VariableSpec("aridity", "1", group="climate"),
+        VariableSpec("clay", "percent", group="soil"),
     ),
     (("precipitation",),),
 )
@@ -233,8 +233,8 @@ def test_humidity_is_derived(grid: xr.Dataset) -> None:
 def test_units_of_the_weights(basins: xr.Dataset) -> None:
     """A weights file may work in other units than the catalogue."""
     weights = Requirements(
-        (InputVariable("temperature", "K"), InputVariable("precipitation", "m d-1")),
-        (InputVariable("temperature_range", "K"),),
+        (VariableSpec("temperature", "K"), VariableSpec("precipitation", "m d-1")),
+        (VariableSpec("temperature_range", "K"),),
     )
     prepared = prepare(basins, weights)
     np.testing.assert_allclose(
@@ -249,8 +249,8 @@ def test_units_of_the_weights(basins: xr.Dataset) -> None:
 def test_values_taken_as_they_are(basins: xr.Dataset) -> None:
     """Without units: no conversion, whatever the Dataset states, also of attributes."""
     weights = Requirements(
-        (InputVariable("tas", None), InputVariable("mine", "m")),
-        (InputVariable("elev_mean", None), InputVariable("gauge_lat", None)),
+        (VariableSpec("tas", None), VariableSpec("mine", "m")),
+        (VariableSpec("elev_mean", None), VariableSpec("gauge_lat", None)),
     )
     ds = basins.assign(mine=basins["pr"].assign_attrs(units="furlong"))
     prepared = prepare(ds, weights)

@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 
 from xstefaland.inputs.matching import Matcher
-from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.variables import CATALOGUE
 
 DAILY = tuple(
-    InputVariable(n, v.units) for n, v in CATALOGUE.items() if v.kind == "forcing"
+    VariableSpec(n, v.units) for n, v in CATALOGUE.items() if v.kind == "forcing"
 )
 REQUIREMENTS = Requirements(DAILY)
 
@@ -97,9 +97,9 @@ def test_exact_names_win_over_aliases() -> None:
 
 def test_names_of_a_weights_file_win() -> None:
     """Also where they are not in the catalogue, or forbidden in it."""
-    rain = InputVariable("precipitation", "mm d-1")
+    rain = VariableSpec("precipitation", "mm d-1")
     weights = Requirements(
-        (InputVariable("P", None), InputVariable("Runoff", None), rain)
+        (VariableSpec("P", None), VariableSpec("Runoff", None), rain)
     )
     matcher = Matcher(dataset(P={}, Runoff={}, tp={}), weights)
     assert [matcher.find(name) is not None for name in ("P", "Runoff")] == [True, True]
@@ -107,7 +107,7 @@ def test_names_of_a_weights_file_win() -> None:
 
 def test_variables_without_units_match_exactly_only() -> None:
     """No alias stands in for a variable that is taken as it is."""
-    weights = Requirements((InputVariable("precipitation", None),))
+    weights = Requirements((VariableSpec("precipitation", None),))
     assert Matcher(dataset(tp={}), weights).find("precipitation") is None
 
 
@@ -221,7 +221,7 @@ def test_coordinates_can_be_attributes() -> None:
 
 def test_variables_taken_as_they_are_need_their_shape() -> None:
     """A forcing of the weights file has time, an attribute has not."""
-    weights = Requirements((InputVariable("P", None),), (InputVariable("A", None),))
+    weights = Requirements((VariableSpec("P", None),), (VariableSpec("A", None),))
     ds = xr.Dataset({"P": ("basin", [1.0]), "A": (("basin", "time"), [[1.0]])})
     matcher = Matcher(ds, weights)
     assert matcher.find("P") is matcher.find("A") is None
@@ -230,7 +230,7 @@ def test_variables_taken_as_they_are_need_their_shape() -> None:
 
 def test_an_index_can_be_an_attribute_by_its_exact_name() -> None:
     """Weights that know `lat` as an attribute get the coordinate of a grid."""
-    weights = Requirements((), (InputVariable("lat", None),))
+    weights = Requirements((), (VariableSpec("lat", None),))
     ds = xr.Dataset(coords={"lat": [1.0, 2.0]})
     match = Matcher(ds, weights).find("lat")
     assert match is not None

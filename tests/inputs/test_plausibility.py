@@ -8,32 +8,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstefaland.inputs.plausibility import implausible, in_catalogue_units, sample
-from xstefaland.inputs.requirements import InputVariable
+from xstefaland.inputs.requirements import VariableSpec
 
 RNG = np.random.default_rng(0)
 KELVIN = RNG.normal(285, 8, 1000)
 RAIN = np.where(RNG.random(1000) < 0.4, RNG.gamma(1, 8, 1000), 0)
 VARIABLES = {
-    "temperature": InputVariable(
+    "temperature": VariableSpec(
         "temperature", "degC", mean=10, std=11, minimum=-50, maximum=40
     ),
-    "precipitation": InputVariable(
-        "precipitation", "mm d-1", 0.6, 0.9, "log1p", minimum=0, maximum=300
+    "precipitation": VariableSpec(
+        "precipitation",
+        "mm d-1",
+        mean=0.6,
+        std=0.9,
+        transform="log1p",
+        minimum=0,
+        maximum=300,
     ),
-    "relative_humidity": InputVariable(
-        "relative_humidity", "percent", 70, 18, minimum=3, maximum=100
+    "relative_humidity": VariableSpec(
+        "relative_humidity", "percent", mean=70, std=18, minimum=3, maximum=100
     ),
-    "surface_pressure": InputVariable(
-        "surface_pressure", "Pa", 94000, 6000, minimum=52000, maximum=104000
+    "surface_pressure": VariableSpec(
+        "surface_pressure", "Pa", mean=94000, std=6000, minimum=52000, maximum=104000
     ),
-    "shortwave_radiation": InputVariable(
-        "shortwave_radiation", "W m-2", 170, 95, minimum=0, maximum=420
+    "shortwave_radiation": VariableSpec(
+        "shortwave_radiation", "W m-2", mean=170, std=95, minimum=0, maximum=420
     ),
-    "elevation": InputVariable("elevation", "m", 600, 700, minimum=2, maximum=4500),
-    "high_prec_freq": InputVariable(
-        "high_prec_freq", "d yr-1", 20, 4, minimum=7.9, maximum=33
+    "elevation": VariableSpec(
+        "elevation", "m", mean=600, std=700, minimum=2, maximum=4500
     ),
-    "frac_forest": InputVariable("frac_forest", "1", 0.5, 0.3, minimum=0, maximum=1),
+    "high_prec_freq": VariableSpec(
+        "high_prec_freq", "d yr-1", mean=20, std=4, minimum=7.9, maximum=33
+    ),
+    "frac_forest": VariableSpec(
+        "frac_forest", "1", mean=0.5, std=0.3, minimum=0, maximum=1
+    ),
 }
 
 
@@ -90,7 +100,9 @@ def test_fill_values() -> None:
 
 def test_far_from_training() -> None:
     """Possible values that the model never saw, without a unit that explains them."""
-    variable = InputVariable("wind_speed", "m s-1", 3, 1.5, minimum=0, maximum=20)
+    variable = VariableSpec(
+        "wind_speed", "m s-1", mean=3, std=1.5, minimum=0, maximum=20
+    )
     text = implausible(np.full(100, 45.0), variable)
     assert text is not None
     assert "in m s-1 is far from the values seen in training" in text
@@ -104,9 +116,9 @@ def test_single_outliers_are_tolerated() -> None:
 
 
 @pytest.mark.parametrize(
-    "variable", [InputVariable("temperature", None), InputVariable("mine", "degC")]
+    "variable", [VariableSpec("temperature", None), VariableSpec("mine", "degC")]
 )
-def test_values_taken_as_they_are(variable: InputVariable) -> None:
+def test_values_taken_as_they_are(variable: VariableSpec) -> None:
     """No range is known outside the catalogue, or without units."""
     assert implausible(np.array([1e9]), variable) is None
 

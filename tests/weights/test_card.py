@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from xstefaland.errors import WeightsError
+from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.weights.card import FORMAT, Card
-from xstefaland.weights.specs import EncoderReference, TargetSpec, VariableSpec
+from xstefaland.weights.specs import EncoderReference, TargetSpec
 
 HEAD = Card(
     kind="head",

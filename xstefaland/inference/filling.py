@@ -13,7 +13,7 @@ from xstefaland.inference import labels
 from xstefaland.inputs.arrays import Prepared
 from xstefaland.inputs.checks import examine
 from xstefaland.inputs.readings import Reading
-from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.units import Conversion, conversion
 
 Values = NDArray[Any]
@@ -75,7 +75,7 @@ def fill(
 
 
 def _fill_one(
-    own: xr.Variable, values: xr.Variable, wanted: InputVariable, reading: Reading
+    own: xr.Variable, values: xr.Variable, wanted: VariableSpec, reading: Reading
 ) -> xr.Variable:
     """Put reconstructed values where the user's variable is NaN."""
     if own.dtype.kind != "f":
@@ -101,7 +101,7 @@ def _first_known(own: Values, other: Values) -> Values:
 
 
 def _added(
-    ds: xr.Dataset, prepared: Prepared, values: xr.Variable, wanted: InputVariable
+    ds: xr.Dataset, prepared: Prepared, values: xr.Variable, wanted: VariableSpec
 ) -> xr.Variable:
     order = [dim for dim in labels.input_dims(ds, prepared) if dim in values.dims]
     out = values.transpose(*order)
@@ -112,13 +112,13 @@ def _added(
 
 
 def to_user_units(
-    values: Values, wanted: InputVariable, reading: Reading, dtype: np.dtype[Any]
+    values: Values, wanted: VariableSpec, reading: Reading, dtype: np.dtype[Any]
 ) -> Values:
     """Undo the conversions between the user's values and those of the encoder.
 
     Examples
     --------
-    >>> wanted = InputVariable("temperature", "degC")
+    >>> wanted = VariableSpec("temperature", "degC")
     >>> kelvin = Reading("temperature", "t2m", Conversion(1.0, -273.15), "K", "degC")
     >>> to_user_units(np.array([0.0, 10.0]), wanted, kelvin, np.dtype("float64"))
     array([273.15, 283.15])

@@ -14,8 +14,8 @@ from xstefaland.errors import (
 )
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.predictions import HeadTask
-from xstefaland.inputs.requirements import InputVariable, Requirements
-from xstefaland.weights import VariableSpec, Weights
+from xstefaland.inputs.requirements import Requirements, VariableSpec
+from xstefaland.weights import Weights
 from xstefaland.weights.access import WeightsLike
 
 
@@ -136,8 +136,8 @@ def requirements(encoder: Weights, *heads: Weights) -> Requirements:
     forcing = _union(encoder, heads, "forcing")
     attributes = _union(encoder, heads, "attributes")
     return Requirements(
-        forcing=tuple(map(_input, forcing)),
-        attributes=tuple(map(_input, attributes)),
+        forcing=forcing,
+        attributes=attributes,
         required=tuple(dict.fromkeys(choice for c in last for choice in c.required)),
         masked=frozenset(name for c in cards for name in c.masked_inputs),
         static=bool(heads) and all(head.card.static for head in heads),
@@ -218,16 +218,3 @@ def _union(
     if problems:
         raise WeightsError(join_problems("head and encoder do not match", problems))
     return tuple(specs.values())
-
-
-def _input(spec: VariableSpec) -> InputVariable:
-    return InputVariable(
-        name=spec.name,
-        units=spec.units,
-        mean=spec.mean,
-        std=spec.std,
-        transform=spec.transform,
-        minimum=spec.minimum,
-        maximum=spec.maximum,
-        group=spec.group,
-    )

@@ -22,7 +22,7 @@ from xstefaland.inputs.assembly import Assembly, AttributeBlock, ForcingBlock, O
 from xstefaland.inputs.attributes import LATITUDE
 from xstefaland.inputs.checks import Plan, examine
 from xstefaland.inputs.report import Report
-from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.timeaxis import every_day
 from xstefaland.inputs.units import IDENTITY, Conversion, conversion
 
@@ -102,7 +102,7 @@ def prepare(
 
     Examples
     --------
-    >>> rain = InputVariable("precipitation", "mm d-1")
+    >>> rain = VariableSpec("precipitation", "mm d-1")
     >>> rate = xr.DataArray([0.0, 1e-4], dims="time", attrs={"units": "kg m-2 s-1"})
     >>> dates = pd.date_range("2000-01-01T12", periods=2)
     >>> ds = xr.Dataset({"pr": rate}, coords={"time": dates})
@@ -192,14 +192,14 @@ def _raw(variable: xr.Variable, dims: tuple[str, ...]) -> xr.DataArray:
 
 
 def _outputs(
-    variables: Sequence[InputVariable], plan: Plan
+    variables: Sequence[VariableSpec], plan: Plan
 ) -> tuple[Output | None, ...]:
     return tuple(
         _output(v) if plan.sources[v.name].available else None for v in variables
     )
 
 
-def _output(variable: InputVariable) -> Output:
+def _output(variable: VariableSpec) -> Output:
     known = variable.catalogued
     if known is None or variable.units is None or variable.units == known.units:
         return Output(variable.name)

@@ -95,8 +95,8 @@ def check(
 
     Examples
     --------
-    >>> from xstefaland.inputs.requirements import InputVariable
-    >>> rain = InputVariable("precipitation", "mm d-1")
+    >>> from xstefaland.inputs.requirements import VariableSpec
+    >>> rain = VariableSpec("precipitation", "mm d-1")
     >>> dates = pd.date_range("2000-01-01", periods=3)
     >>> ds = xr.Dataset({"pr": ("time", [0.0, 1.0, 2.0])}, coords={"time": dates})
     >>> report = check(ds, Requirements((rain,)))
@@ -283,7 +283,7 @@ def _read(
     }
     if dims or not findings.problems:
         findings.problems += layout.attribute_problems(ds, attributes, dims)
-    needed = {name for group in requirements.needed for name in group}
+    needed = {name for group in requirements.required for name in group}
     for name, reading in readings.items():
         if reader.empty(reading):
             text = f"{name}: {reading.source!r} holds not a single finite value"
@@ -334,7 +334,7 @@ def _required(
     findings: _Findings,
 ) -> None:
     """Note required inputs that are neither given nor derived."""
-    for group in requirements.needed:
+    for group in requirements.required:
         known = [sources.get(name) for name in group]
         if any(source and source.available for source in known):
             continue

@@ -59,9 +59,9 @@ class Matcher:
 
     Examples
     --------
-    >>> from xstefaland.inputs.requirements import InputVariable
+    >>> from xstefaland.inputs.requirements import VariableSpec
     >>> ds = xr.Dataset({"pr": ("time", [1.0, 2.0])})
-    >>> matcher = Matcher(ds, Requirements((InputVariable("precipitation", "mm d-1"),)))
+    >>> matcher = Matcher(ds, Requirements((VariableSpec("precipitation", "mm d-1"),)))
     >>> matcher.find("precipitation")
     Match(name='precipitation', source='pr', how='alias')
     """

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xstefaland.errors import InputError
-from xstefaland.inputs.requirements import InputVariable
+from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.inputs.units import conversion
 from xstefaland.inputs.variables import CATALOGUE
 
@@ -54,7 +54,7 @@ def sample(values: Array) -> Array:
 
 def implausible(
     values: Array,
-    variable: InputVariable,
+    variable: VariableSpec,
     *,
     source: str | None = None,
     units: str | None = None,
@@ -69,7 +69,7 @@ def implausible(
     ----------
     values : ndarray
         Values in `units`, of any shape, NaN where missing.
-    variable : InputVariable
+    variable : VariableSpec
         What they are meant to be.
     source : str, optional
         Name in the Dataset, for the message.
@@ -84,7 +84,7 @@ def implausible(
 
     Examples
     --------
-    >>> tas = InputVariable("temperature", "degC", mean=10.0, std=11.0)
+    >>> tas = VariableSpec("temperature", "degC", mean=10.0, std=11.0)
     >>> print(implausible(np.array([281.0, 290.0]), tas, source="tas"))
     temperature: 'tas' (median 286, largest 290) is far outside -90 to 60 degC; \
 are these K? Then pass units={"tas": "K"}
@@ -120,7 +120,7 @@ are these K? Then pass units={"tas": "K"}
     return f"{text}; check the units {label!r} and the variable"
 
 
-def _converted(value: Any, label: str, variable: InputVariable) -> Array:
+def _converted(value: Any, label: str, variable: VariableSpec) -> Array:
     """Values in catalogue units, as if they were labelled `label`."""
     known = CATALOGUE[variable.name]
     daily = known.kind == "forcing"
@@ -133,7 +133,7 @@ def _within(value: Array, low: float, high: float) -> bool:
 
 
 def _fits(
-    values: Array, label: str, variable: InputVariable, *, strict: bool = False
+    values: Array, label: str, variable: VariableSpec, *, strict: bool = False
 ) -> bool:
     """Whether values labelled so would be plausible, if strict without any outlier."""
     known = CATALOGUE[variable.name]
@@ -159,7 +159,7 @@ def _fits(
     return not (tiny and enough and 0 < extreme < 1e-3 * highest)
 
 
-def _seen(variable: InputVariable) -> tuple[float | None, float | None]:
+def _seen(variable: VariableSpec) -> tuple[float | None, float | None]:
     """Range seen in training, in catalogue units."""
     known = CATALOGUE[variable.name]
     if variable.minimum is None or variable.maximum is None or variable.units is None:
@@ -169,6 +169,6 @@ def _seen(variable: InputVariable) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def in_catalogue_units(name: str) -> InputVariable:
+def in_catalogue_units(name: str) -> VariableSpec:
     """Describe a catalogue variable of which no training statistics are known."""
-    return replace(InputVariable(name, None), units=CATALOGUE[name].units)
+    return replace(VariableSpec(name, None), units=CATALOGUE[name].units)

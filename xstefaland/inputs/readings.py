@@ -13,7 +13,7 @@ import xarray as xr
 from xstefaland.errors import InputError
 from xstefaland.inputs.matching import Match
 from xstefaland.inputs.plausibility import implausible, in_catalogue_units, sample
-from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.units import IDENTITY, Conversion, conversion, stated
 from xstefaland.inputs.variables import CATALOGUE
 
@@ -147,7 +147,7 @@ class Reader:
             return False
         return not np.isfinite(values).any()
 
-    def _described(self, name: str) -> InputVariable:
+    def _described(self, name: str) -> VariableSpec:
         wanted = self._wanted.get(name)
         return in_catalogue_units(name) if wanted is None else wanted
 

@@ -1,44 +1,49 @@
-"""What a model asks of a Dataset, in plain words and numbers."""
+"""What a model asks of a Dataset, in plain words and numbers.
+
+Weights files store these descriptions in their cards, and `inputs` reads them: there is
+one class for both.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import KW_ONLY, dataclass
 
 from xstefaland.inputs.variables import CATALOGUE, Variable
 
+TRANSFORMS = ("linear", "log1p")
+
 
 @dataclass(frozen=True)
-class InputVariable:
-    """One variable of a weights file.
+class VariableSpec:
+    """One input of a model, as it was seen in training.
 
-    Attributes
+    Parameters
     ----------
     name : str
-        Exact name in the weights file.
+        Exact name; it wins over the catalogue's aliases.
     units : str or None
-        Units the model works in. None: values are taken as they are, without
+        Units of the physical values. ``None``: values are taken as they are, with no
         conversion, range check or derivation.
     mean, std : float
-        Statistics of the transformed values in training.
+        Statistics of the **transformed** training values.
     transform : {"linear", "log1p"}
-        Transform applied before scaling.
+        Applied before scaling.
     minimum, maximum : float or None
         Range seen in training, in `units`.
     group : str or None
-        Masking group of an attribute.
-    required : bool
-        Whether the model cannot do without it.
+        Masking group (climate, soil, ...) of an attribute.
     """
 
     name: str
-    units: str | None
+    units: str | None = None
+    _: KW_ONLY
     mean: float = 0.0
     std: float = 1.0
     transform: str = "linear"
     minimum: float | None = None
     maximum: float | None = None
     group: str | None = None
-    required: bool = False
 
     @property
     def catalogued(self) -> Variable | None:
@@ -46,12 +51,40 @@ class InputVariable:
 
         Examples
         --------
-        >>> InputVariable("precipitation", "mm d-1").catalogued.standard_name
+        >>> VariableSpec("precipitation", "mm d-1").catalogued.standard_name
         'precipitation_flux'
-        >>> InputVariable("precipitation", None).catalogued is None
+        >>> VariableSpec("precipitation").catalogued is None
         True
         """
         return CATALOGUE.get(self.name) if self.units is not None else None
+
+    def problems(self) -> list[str]:
+        """Tell what makes the entry unusable."""
+        out = []
+        if not (math.isfinite(self.mean) and math.isfinite(self.std) and self.std > 0):
+            out.append(
+                f"variable '{self.name}' has mean={self.mean}, std={self.std}; both "
+                "must be finite and std positive"
+            )
+        if self.transform not in TRANSFORMS:
+            out.append(
+                f"variable '{self.name}' has transform '{self.transform}'; there are "
+                f"{', '.join(TRANSFORMS)}"
+            )
+        return out + range_problems(self.name, self.minimum, self.maximum)
+
+
+def range_problems(name: str, low: float | None, high: float | None) -> list[str]:
+    """Tell when a range is upside down.
+
+    Examples
+    --------
+    >>> range_problems("clay", 100.0, 0.0)
+    ["'clay' has minimum 100.0 above maximum 0.0"]
+    """
+    if low is None or high is None or low <= high:
+        return []
+    return [f"'{name}' has minimum {low} above maximum {high}"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +93,7 @@ class Requirements:
 
     Attributes
     ----------
-    forcing, attributes : tuple of InputVariable
+    forcing, attributes : tuple of VariableSpec
         Variables in the order of the model.
     required : tuple of tuple of str
         Of each inner tuple at least one variable must be there, given or derived.
@@ -70,26 +103,13 @@ class Requirements:
         A Dataset without time and forcing is accepted.
     """
 
-    forcing: tuple[InputVariable, ...]
-    attributes: tuple[InputVariable, ...] = ()
+    forcing: tuple[VariableSpec, ...]
+    attributes: tuple[VariableSpec, ...] = ()
     required: tuple[tuple[str, ...], ...] = ()
     masked: frozenset[str] = frozenset()
     static: bool = False
 
     @property
-    def variables(self) -> tuple[InputVariable, ...]:
+    def variables(self) -> tuple[VariableSpec, ...]:
         """Forcings, then attributes."""
         return (*self.forcing, *self.attributes)
-
-    @property
-    def needed(self) -> tuple[tuple[str, ...], ...]:
-        """`required` and every single variable marked as required.
-
-        Examples
-        --------
-        >>> rain = InputVariable("precipitation", "mm d-1", required=True)
-        >>> Requirements((rain,), required=(("temperature",),)).needed
-        (('temperature',), ('precipitation',))
-        """
-        single = tuple((v.name,) for v in self.variables if v.required)
-        return (*self.required, *(s for s in single if s not in self.required))

@@ -9,14 +9,14 @@ from xstefaland.geometry.sites import LatitudeSource
 from xstefaland.inputs.matching import Matcher
 from xstefaland.inputs.readings import Reading
 from xstefaland.inputs.report import COLUMNS
-from xstefaland.inputs.requirements import InputVariable, Requirements
+from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.sources import HIDDEN, Source
 from xstefaland.inputs.timeaxis import every_day
 
 
-def _needed_for(variable: InputVariable, requirements: Requirements) -> str:
+def _needed_for(variable: VariableSpec, requirements: Requirements) -> str:
     kind = "forcing" if variable in requirements.forcing else "attribute"
-    if any(variable.name in group for group in requirements.needed):
+    if any(variable.name in group for group in requirements.required):
         kind += ", required"
     return f"{kind} ({variable.group})" if variable.group else kind
 
@@ -96,10 +96,10 @@ def helpful(requirements: Requirements, sources: dict[str, Source]) -> str:
         for variable in requirements.forcing
         if sources[variable.name].missing not in ("", HIDDEN)
     ]
-    needed = {name for group in requirements.needed for name in group}
+    needed = {name for group in requirements.required for name in group}
     absent.sort(key=lambda variable: variable.name not in needed)
     texts = [f"{v.name} [{v.units}]" if v.units else v.name for v in absent[:3]]
-    groups: dict[str, list[InputVariable]] = {}
+    groups: dict[str, list[VariableSpec]] = {}
     for variable in requirements.attributes:
         groups.setdefault(variable.group or "other", []).append(variable)
     whole = 0

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 from torch import nn
 
+from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.model import HeadConfig, StefaLand
 from xstefaland.training.corpus import Corpus
 from xstefaland.training.finetuning import head_statistics
@@ -19,7 +20,7 @@ from xstefaland.weights.card import Card
 from xstefaland.weights.files import Weights, save
 from xstefaland.weights.record import record
 from xstefaland.weights.registry import BUNDLED
-from xstefaland.weights.specs import EncoderReference, VariableSpec
+from xstefaland.weights.specs import EncoderReference
 
 REQUIRED = (
     ("precipitation",),

@@ -1,5 +1,6 @@
 """Weights: list them, fetch them, open them, convert the original's."""
 
+from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.weights.access import (
     fetch,
     fetch_all,
@@ -13,7 +14,7 @@ from xstefaland.weights.card import Card
 from xstefaland.weights.files import Weights, read, save
 from xstefaland.weights.network import require_encoder
 from xstefaland.weights.original import convert_original
-from xstefaland.weights.specs import EncoderReference, TargetSpec, VariableSpec
+from xstefaland.weights.specs import EncoderReference, TargetSpec
 
 __all__ = [
     "Card",

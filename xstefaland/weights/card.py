@@ -8,7 +8,8 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 from xstefaland.errors import WeightsError, join_problems
-from xstefaland.weights.specs import EncoderReference, TargetSpec, VariableSpec
+from xstefaland.inputs.requirements import VariableSpec
+from xstefaland.weights.specs import EncoderReference, TargetSpec
 
 FORMAT = 1
 """Newest card format this package reads and the one it writes."""

@@ -12,8 +12,8 @@ from xstefaland.weights.card import Card
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from xstefaland.inputs.requirements import VariableSpec
     from xstefaland.weights.files import Weights
-    from xstefaland.weights.specs import VariableSpec
 
 
 def build(card: Card, tensors: Mapping[str, Tensor], source: str) -> nn.Module:

@@ -1,57 +1,10 @@
-"""The lines of a card: one input, one target, one reference to an encoder."""
+"""The lines of a card besides its inputs: a target, a reference to an encoder."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-TRANSFORMS = ("linear", "log1p")
-
-
-@dataclass(frozen=True, kw_only=True)
-class VariableSpec:
-    """One input of a model, as it was seen in training.
-
-    Parameters
-    ----------
-    name : str
-        Exact name; it wins over the catalogue's aliases.
-    units : str or None
-        Units of the physical values. ``None``: values are taken as they are, with no
-        conversion, range check or derivation.
-    mean, std : float
-        Statistics of the **transformed** training values.
-    transform : {"linear", "log1p"}
-        Applied before scaling.
-    minimum, maximum : float or None
-        Range seen in training, in `units`.
-    group : str or None
-        Masking group (climate, soil, ...) of an attribute.
-    """
-
-    name: str
-    units: str | None = None
-    mean: float = 0.0
-    std: float = 1.0
-    transform: str = "linear"
-    minimum: float | None = None
-    maximum: float | None = None
-    group: str | None = None
-
-    def problems(self) -> list[str]:
-        """Tell what makes the entry unusable."""
-        out = []
-        if not (math.isfinite(self.mean) and math.isfinite(self.std) and self.std > 0):
-            out.append(
-                f"variable '{self.name}' has mean={self.mean}, std={self.std}; both "
-                "must be finite and std positive"
-            )
-        if self.transform not in TRANSFORMS:
-            out.append(
-                f"variable '{self.name}' has transform '{self.transform}'; there are "
-                f"{', '.join(TRANSFORMS)}"
-            )
-        return out + _range_problems(self)
+from xstefaland.inputs.requirements import range_problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +32,7 @@ class TargetSpec:
 
     def problems(self) -> list[str]:
         """Tell what makes the entry unusable."""
-        return _range_problems(self)
+        return range_problems(self.name, self.minimum, self.maximum)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +69,3 @@ def is_sha256(text: str) -> bool:
     (True, False)
     """
     return len(text) == 64 and set(text) <= set("0123456789abcdef")
-
-
-def _range_problems(entry: VariableSpec | TargetSpec) -> list[str]:
-    low, high = entry.minimum, entry.maximum
-    if low is None or high is None or low <= high:
-        return []
-    return [f"'{entry.name}' has minimum {low} above maximum {high}"]
