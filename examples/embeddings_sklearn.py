@@ -25,8 +25,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xstefaland
-from xstefaland.inputs.climate import climate_indices
-from xstefaland.inputs.pet import oudin
+from xstefaland.inputs.formulas.climate import climate_indices
+from xstefaland.inputs.formulas.pet import oudin
 from xstefaland.splits import spatial_blocks
 
 TARGETS = {

@@ -61,7 +61,7 @@ def balance(ds: xr.Dataset, fluxes: xr.Dataset) -> pd.DataFrame:
 
 def potential(ds: xr.Dataset) -> xr.DataArray:
     """Compute the potential evapotranspiration that the head derives for itself."""
-    from xstefaland.inputs.pet import oudin
+    from xstefaland.inputs.formulas.pet import oudin
 
     day = ds.time.dt.dayofyear.values
     mean = ds.temperature

@@ -75,7 +75,7 @@ def test_devices(device):
         ("device", "gpu", '"auto", "cpu", "cuda" or "cuda:0"'),
         ("device", "cuda:x", "cuda:0"),
         ("precision", "float16", '"float32" or "bfloat16"'),
-        ("validation", True, '"raise", "warn" or "ignore"'),
+        ("validation", True, '"raise", "warn", "log" or "ignore"'),
         ("cache_dir", 3, "a folder, or None"),
         ("offline", 1, "True or False"),
         ("devise", "cpu", "there are device, precision"),

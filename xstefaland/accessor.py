@@ -10,6 +10,7 @@ import xarray as xr
 if TYPE_CHECKING:
     import pandas as pd
 
+    from xstefaland.inputs.examine import Climate, Latitude
     from xstefaland.inputs.report import Report
     from xstefaland.weights.access import WeightsLike
 
@@ -51,12 +52,14 @@ class StefaLandDataset:
         head: WeightsLike | None = None,
         rename: Names = None,
         units: Names = None,
+        latitude: Latitude | None = None,
+        climate: Climate = "record",
     ) -> Report:
         """Say what the Dataset has, what a model needs, and what is wrong.
 
         Parameters
         ----------
-        target, weights, head, rename, units
+        target, weights, head, rename, units, latitude, climate
             See :func:`xstefaland.check`.
 
         Returns
@@ -67,7 +70,14 @@ class StefaLandDataset:
         from xstefaland.inference import api
 
         return api.check(
-            self._ds, target, weights=weights, head=head, rename=rename, units=units
+            self._ds,
+            target,
+            weights=weights,
+            head=head,
+            rename=rename,
+            units=units,
+            latitude=latitude,
+            climate=climate,
         )
 
     def embed(
@@ -77,6 +87,8 @@ class StefaLandDataset:
         weights: WeightsLike | None = None,
         rename: Names = None,
         units: Names = None,
+        latitude: Latitude | None = None,
+        climate: Climate = "record",
         batch_size: BatchSize = "auto",
         device: str | None = None,
         precision: str | None = None,
@@ -85,7 +97,7 @@ class StefaLandDataset:
 
         Parameters
         ----------
-        pool, weights, rename, units, batch_size, device, precision
+        pool, weights, rename, units, latitude, climate, batch_size, device, precision
             See :func:`xstefaland.embed`.
 
         Returns
@@ -101,6 +113,8 @@ class StefaLandDataset:
             weights=weights,
             rename=rename,
             units=units,
+            latitude=latitude,
+            climate=climate,
             batch_size=batch_size,
             device=device,
             precision=precision,
@@ -115,6 +129,8 @@ class StefaLandDataset:
         quantiles: Sequence[float] | None = None,
         rename: Names = None,
         units: Names = None,
+        latitude: Latitude | None = None,
+        climate: Climate = "record",
         batch_size: BatchSize = "auto",
         device: str | None = None,
         precision: str | None = None,
@@ -123,7 +139,9 @@ class StefaLandDataset:
 
         Parameters
         ----------
-        target, head, weights, quantiles, rename, units, batch_size, device, precision
+        target, head, weights, quantiles, rename, units, latitude, climate
+            See :func:`xstefaland.predict`.
+        batch_size, device, precision
             See :func:`xstefaland.predict`.
 
         Returns
@@ -141,6 +159,8 @@ class StefaLandDataset:
             quantiles=quantiles,
             rename=rename,
             units=units,
+            latitude=latitude,
+            climate=climate,
             batch_size=batch_size,
             device=device,
             precision=precision,
@@ -153,6 +173,8 @@ class StefaLandDataset:
         add: bool = False,
         rename: Names = None,
         units: Names = None,
+        latitude: Latitude | None = None,
+        climate: Climate = "record",
         batch_size: BatchSize = "auto",
         device: str | None = None,
         precision: str | None = None,
@@ -161,7 +183,7 @@ class StefaLandDataset:
 
         Parameters
         ----------
-        weights, add, rename, units, batch_size, device, precision
+        weights, add, rename, units, latitude, climate, batch_size, device, precision
             See :func:`xstefaland.reconstruct`.
 
         Returns
@@ -177,6 +199,8 @@ class StefaLandDataset:
             add=add,
             rename=rename,
             units=units,
+            latitude=latitude,
+            climate=climate,
             batch_size=batch_size,
             device=device,
             precision=precision,

@@ -8,7 +8,12 @@ the call that fixes it; where several things are wrong, one error names them all
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
 
 
 class XStefalandError(Exception):
@@ -75,3 +80,19 @@ def join_problems(headline: str, problems: Sequence[str]) -> str:
         return f"{headline}: {problems[0]}"
     lines = [f"  {number}. {text}" for number, text in enumerate(problems, start=1)]
     return "\n".join([f"{headline} ({len(problems)} problems):", *lines])
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the user's own code that called the package.
+
+    Parameters
+    ----------
+    text : str
+        What to say.
+    category : type
+        Sort of the warning.
+    """
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level - 1)

@@ -15,6 +15,7 @@ _OPTIONS: dict[str, Any] = {
     "device": "auto",
     "precision": "float32",
     "validation": "warn",
+    "out_of_range": "missing",
     "cache_dir": None,
     "offline": False,
 }
@@ -32,7 +33,11 @@ def _one_of(*choices: str) -> Callable[[Any], bool]:
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "device": (_device, '"auto", "cpu", "cuda" or "cuda:0"'),
     "precision": (_one_of("float32", "bfloat16"), '"float32" or "bfloat16"'),
-    "validation": (_one_of("raise", "warn", "ignore"), '"raise", "warn" or "ignore"'),
+    "validation": (
+        _one_of("raise", "warn", "log", "ignore"),
+        '"raise", "warn", "log" or "ignore"',
+    ),
+    "out_of_range": (_one_of("missing", "keep"), '"missing" or "keep"'),
     "cache_dir": (
         lambda value: value is None or isinstance(value, str | os.PathLike),
         "a folder, or None for the default one",

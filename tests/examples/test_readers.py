@@ -8,9 +8,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 import xarray as xr
-
 from xstefaland.inputs.arrays import prepare
 from xstefaland.inputs.checks import check
+
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.testing import tiny_weights
 

@@ -66,7 +66,7 @@ def test_gaps_are_in_the_users_units(gappy: xr.Dataset, weights: Any) -> None:
 def test_units_go_back(label: str, units: str) -> None:
     """Back and forth gives the same values, for scales, offsets and angles."""
     change = conversion(label, units, daily=True)
-    reading = Reading("x", "x", change, label, units)
+    reading = Reading("x", "x", VariableSpec("x", units), change, label, units)
     values = np.array([0.5, 1.0, 7.0])
     there = change(values)
     back = to_user_units(there, VariableSpec("x", units), reading, values.dtype)

@@ -9,7 +9,11 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xstefaland.inputs.climate import CLIMATE_INDICES, climate_indices, complete_years
+from xstefaland.inputs.formulas.climate import (
+    CLIMATE_INDICES,
+    climate_indices,
+    complete_years,
+)
 
 DATES = pd.date_range("2000-01-01", "2003-12-31")
 NOTHING = np.full(len(DATES), np.nan)

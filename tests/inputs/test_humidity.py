@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstefaland.inputs import humidity
+from xstefaland.inputs.formulas import humidity
 
 TEMPERATURES = st.floats(-40, 45)
 

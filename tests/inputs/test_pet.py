@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xstefaland.inputs.pet import extraterrestrial_radiation, hargreaves, oudin
+from xstefaland.inputs.formulas.pet import extraterrestrial_radiation, hargreaves, oudin
 
 
 @pytest.mark.parametrize("latitude", [-75.0, -40.0, 0.0, 20.0, 47.5, 66.0, 88.0])

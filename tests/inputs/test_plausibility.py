@@ -90,14 +90,6 @@ def test_extremes_are_no_mistake(name: str, values: np.ndarray) -> None:
     assert implausible(values, VARIABLES[name]) is None
 
 
-def test_fill_values() -> None:
-    """A fill value that was not masked."""
-    text = implausible(np.array([10.0, -9999.0]), VARIABLES["temperature"], source="t")
-    assert text is not None
-    assert "'t' holds -9999, probably a fill value" in text
-    assert 'ds["t"].where(ds["t"] > -999)' in text
-
-
 def test_far_from_training() -> None:
     """Possible values that the model never saw, without a unit that explains them."""
     variable = VariableSpec(

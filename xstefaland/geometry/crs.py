@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pyproj
 
 _NAMES = ("spatial_ref", "crs")
+_METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0}
+_METRES |= {"km": 1e3, "kilometre": 1e3, "kilometer": 1e3, "kilometers": 1e3}
 
 
 def find_crs(ds: xr.Dataset) -> pyproj.CRS | None:
@@ -69,6 +71,34 @@ def _grid_mappings(ds: xr.Dataset) -> list[str]:
         if name and name not in names:
             names.append(str(name))
     return names
+
+
+def axis_factor(units: object, crs: pyproj.CRS) -> float:
+    """Factor from the units that a coordinate states to those of a CRS's axes.
+
+    Parameters
+    ----------
+    units : object
+        The coordinate's `units`; none or unknown ones count as those of the CRS.
+    crs : pyproj.CRS
+        Reference system, as a rule with axes in metres.
+
+    Returns
+    -------
+    float
+        Multiply the coordinate by it.
+
+    Examples
+    --------
+    >>> import pyproj
+    >>> axis_factor("km", pyproj.CRS("EPSG:32617"))
+    1000.0
+    """
+    metres = _METRES.get(str(units).strip().lower())
+    axes = crs.axis_info
+    if metres is None or not axes or not crs.is_projected:
+        return 1.0
+    return metres / float(axes[0].unit_conversion_factor or 1.0)
 
 
 def latitude_of(

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from xstefaland.geometry.crs import find_crs, latitude_of
+from xstefaland.errors import InputError
+from xstefaland.geometry.crs import axis_factor, find_crs, latitude_of
 
 _DEGREES_NORTH = frozenset(
     ("degrees_north", "degree_north", "degrees_N", "degree_N", "degreesN", "degreeN")
@@ -49,26 +50,37 @@ class LatitudeSource:
 
     Attributes
     ----------
-    how : {"stated", "projected", "geometry"}
-        A variable in degrees, projected coordinates, or polygons and points.
+    how : {"stated", "projected", "geometry", "given"}
+        A variable in degrees or radians, projected coordinates, polygons and points,
+        or values from the user.
     names : tuple of str
         Variables of the Dataset: the latitude, (x, y), or the geometry.
+    values : xarray.Variable or None
+        The latitude itself, where the user gave it.
     """
 
-    how: Literal["stated", "projected", "geometry"]
-    names: tuple[str, ...]
+    how: Literal["stated", "projected", "geometry", "given"]
+    names: tuple[str, ...] = ()
+    values: xr.Variable | None = None
 
     def __str__(self) -> str:
         """Return a few words for a report."""
+        if self.how == "given":
+            return "as given by latitude="
         what = {"projected": " through the CRS", "geometry": " (centroids)"}
         return ", ".join(self.names) + what.get(self.how, "")
 
 
-def find_latitude(ds: xr.Dataset, dims: Sequence[str]) -> LatitudeSource | None:
+def find_latitude(
+    ds: xr.Dataset,
+    dims: Sequence[str],
+    given: str | float | xr.DataArray | None = None,
+) -> LatitudeSource | None:
     """Find out where latitudes come from, without computing them.
 
-    In this order: CF `standard_name` or units, the names `lat`, `latitude` and
-    `gauge_lat`, the coordinates `x` and `y` with a stated CRS, a geometry with a CRS.
+    In this order: what the user gives, CF `standard_name` or units, the names `lat`,
+    `latitude` and `gauge_lat`, the coordinates `x` and `y` with a stated CRS, a
+    geometry with a CRS.
 
     Parameters
     ----------
@@ -76,11 +88,19 @@ def find_latitude(ds: xr.Dataset, dims: Sequence[str]) -> LatitudeSource | None:
         Data.
     dims : sequence of str
         Site dimensions.
+    given : str, float or DataArray, optional
+        Name of the variable that holds the latitude, or the latitude itself
+        [degrees north].
 
     Returns
     -------
     LatitudeSource or None
         None where the Dataset does not say.
+
+    Raises
+    ------
+    InputError
+        When `given` is none of the Dataset's, or does not lie on its sites.
 
     Examples
     --------
@@ -88,6 +108,8 @@ def find_latitude(ds: xr.Dataset, dims: Sequence[str]) -> LatitudeSource | None:
     >>> print(find_latitude(ds, ["basin"]))
     gauge_lat
     """
+    if given is not None:
+        return _given(ds, dims, given)
     name = _stated_latitude(ds, dims)
     if name is not None:
         return LatitudeSource("stated", (name,))
@@ -134,9 +156,47 @@ def latitude(
     return xr.DataArray(values.set_dims(sizes).transpose(*dims), name="latitude")
 
 
+def _given(
+    ds: xr.Dataset, dims: Sequence[str], given: str | float | xr.DataArray
+) -> LatitudeSource:
+    """Check what a user passes as `latitude=`."""
+    if isinstance(given, str):
+        if given not in ds.variables:
+            have = ", ".join(str(name) for name in ds.coords) or "none"
+            raise InputError(
+                f"latitude={given!r}: the Dataset has no variable of that name; its "
+                f"coordinates are {have}. Pass a name, or degrees north"
+            )
+        return LatitudeSource("stated", (given,))
+    if isinstance(given, xr.DataArray):
+        variable = given.variable
+        if not set(variable.dims) <= set(dims):
+            raise InputError(
+                f"latitude=: the array has dims {given.dims}, the sites lie on "
+                f"{tuple(dims)}; give it the dims of the sites"
+            )
+        return LatitudeSource("given", values=variable)
+    if isinstance(given, bool) or not isinstance(given, (int, float, np.number)):
+        raise InputError(
+            f"latitude={given!r} is not possible; pass the name of a variable, degrees "
+            "north, or a DataArray on the sites"
+        )
+    return LatitudeSource("given", values=xr.Variable((), float(given)))
+
+
+def _in_degrees(variable: xr.Variable) -> xr.Variable:
+    """Latitude in degrees: radians are converted, all else is taken as degrees."""
+    units = str(variable.attrs.get("units", "")).strip().lower()
+    if units in ("rad", "radian", "radians"):
+        return variable.copy(data=np.degrees(np.asarray(variable.values, np.float64)))
+    return variable
+
+
 def _values(ds: xr.Dataset, source: LatitudeSource) -> xr.Variable:
+    if source.values is not None:
+        return source.values
     if source.how == "stated":
-        return ds[source.names[0]].variable
+        return _in_degrees(ds[source.names[0]].variable)
     crs = find_crs(ds)
     if crs is None:
         return xr.Variable((), np.nan)
@@ -150,7 +210,9 @@ def _values(ds: xr.Dataset, source: LatitudeSource) -> xr.Variable:
         )
     x, y = (ds[name].variable for name in source.names)
     across, up = xr.broadcast(xr.DataArray(x), xr.DataArray(y))
-    return xr.Variable(up.dims, latitude_of(across.values, up.values, crs))
+    east = across.values * axis_factor(x.attrs.get("units"), crs)
+    north = up.values * axis_factor(y.attrs.get("units"), crs)
+    return xr.Variable(up.dims, latitude_of(east, north, crs))
 
 
 def _stated_latitude(ds: xr.Dataset, dims: Sequence[str]) -> str | None:

@@ -20,9 +20,9 @@ from xstefaland.inference.plans import (
     plan_encoder,
     plan_predictions,
 )
-from xstefaland.inputs.arrays import Prepared, prepare
-from xstefaland.inputs.checks import check as check_inputs
-from xstefaland.inputs.report import Report
+from xstefaland.inputs.examine import Climate, Hints, Latitude, examine
+from xstefaland.inputs.prepare import Prepared, prepare
+from xstefaland.inputs.report import Report, joined
 from xstefaland.inputs.requirements import Requirements
 from xstefaland.weights.access import WeightsLike
 
@@ -37,6 +37,8 @@ def check(
     head: WeightsLike | None = None,
     rename: Names = None,
     units: Names = None,
+    latitude: Latitude | None = None,
+    climate: Climate = "record",
 ) -> Report:
     """Say what a Dataset has, what a model needs, and what is wrong.
 
@@ -46,7 +48,7 @@ def check(
         Daily forcing and site attributes.
     target : str or list of str, optional
         What is to be predicted; default: embeddings.
-    weights, head, rename, units
+    weights, head, rename, units, latitude, climate
         As in :func:`predict`.
 
     Returns
@@ -71,10 +73,10 @@ def check(
             asked = [plan.requirements for plan in plans]
     except XStefalandError as error:
         nothing = Requirements(forcing=(), static=True)
-        report = check_inputs(ds, nothing)
+        report = examine(ds, nothing).report
         return replace(report, problems=[str(error)], ignored={})
-    reports = [check_inputs(ds, each, rename=rename, units=units) for each in asked]
-    return next((report for report in reports if not report.ok), reports[0])
+    hints = Hints(rename, units, latitude, climate)
+    return joined([examine(ds, each, hints).report for each in asked])
 
 
 def embed(
@@ -84,6 +86,8 @@ def embed(
     weights: WeightsLike | None = None,
     rename: Names = None,
     units: Names = None,
+    latitude: Latitude | None = None,
+    climate: Climate = "record",
     batch_size: BatchSize = "auto",
     device: str | None = None,
     precision: str | None = None,
@@ -103,6 +107,13 @@ def embed(
         ``{"name in the Dataset": "canonical name"}`` where names are not recognised.
     units : mapping, optional
         ``{"name in the Dataset": "units"}`` where the Dataset states none.
+    latitude : str, float or DataArray, optional
+        Name of the variable that holds the latitude, or the latitude [degrees north],
+        where it is not recognised.
+    climate : slice, Dataset, "record" or "none"
+        From where climate attributes come that the Dataset lacks: a reference period
+        (``slice("1990", "2010")``), a table of them (:func:`derive_climate`), the
+        whole record, or nowhere.
     batch_size : int or "auto"
         Windows in the model at once. It changes speed and memory, not the answer.
     device, precision : str, optional
@@ -145,7 +156,8 @@ def embed(
         )
     settings = Settings.current(batch_size, device, precision)
     encoder, asked = plan_encoder(weights)
-    prepared = prepare(ds, asked, rename=rename, units=units)
+    hints = Hints(rename, units, latitude, climate)
+    prepared = prepare(ds, asked, hints)
     width = int(encoder.card.config["d_model"])
     answer = lazy.embed(prepared, Reference.of(encoder), width, settings, pool)
     extra = _missing(prepared, len(encoder.card.forcing))
@@ -176,6 +188,8 @@ def predict(
     quantiles: Sequence[float] | None = ...,
     rename: Names = ...,
     units: Names = ...,
+    latitude: Latitude | None = ...,
+    climate: Climate = ...,
     batch_size: BatchSize = ...,
     device: str | None = ...,
     precision: str | None = ...,
@@ -192,6 +206,8 @@ def predict(
     quantiles: Sequence[float] | None = ...,
     rename: Names = ...,
     units: Names = ...,
+    latitude: Latitude | None = ...,
+    climate: Climate = ...,
     batch_size: BatchSize = ...,
     device: str | None = ...,
     precision: str | None = ...,
@@ -207,6 +223,8 @@ def predict(
     quantiles: Sequence[float] | None = None,
     rename: Names = None,
     units: Names = None,
+    latitude: Latitude | None = None,
+    climate: Climate = "record",
     batch_size: BatchSize = "auto",
     device: str | None = None,
     precision: str | None = None,
@@ -227,7 +245,7 @@ def predict(
         The encoder; default: the one that the head was trained on.
     quantiles : sequence of float, optional
         Levels, of those the head was trained for; adds the dim ``quantile``.
-    rename, units, batch_size, device, precision
+    rename, units, latitude, climate, batch_size, device, precision
         As in :func:`embed`. Heads always work in float32.
 
     Returns
@@ -265,7 +283,8 @@ def predict(
     settings = Settings.current(batch_size, device, precision)
     plans = plan_predictions(targets, head, weights)
     tasks = [plan.tasks(quantiles) for plan in plans]
-    ready = [prepare(ds, p.requirements, rename=rename, units=units) for p in plans]
+    hints = Hints(rename, units, latitude, climate)
+    ready = [prepare(ds, plan.requirements, hints) for plan in plans]
     parts: dict[str, xr.DataArray] = {}
     for plan, task, prepared in zip(plans, tasks, ready, strict=True):
         encoder = Reference.of(plan.encoder)
@@ -286,6 +305,8 @@ def reconstruct(
     add: bool = False,
     rename: Names = None,
     units: Names = None,
+    latitude: Latitude | None = None,
+    climate: Climate = "record",
     batch_size: BatchSize = "auto",
     device: str | None = None,
     precision: str | None = None,
@@ -301,7 +322,7 @@ def reconstruct(
     add : bool
         Add the variables that the model knows and the Dataset lacks, under their
         canonical names.
-    rename, units, batch_size, device, precision
+    rename, units, latitude, climate, batch_size, device, precision
         As in :func:`embed`.
 
     Returns
@@ -333,11 +354,12 @@ def reconstruct(
     """
     settings = Settings.current(batch_size, device, precision)
     encoder, asked = plan_encoder(weights)
-    prepared = prepare(ds, asked, rename=rename, units=units)
+    hints = Hints(rename, units, latitude, climate)
+    prepared = prepare(ds, asked, hints)
     answers = lazy.reconstruct(prepared, Reference.of(encoder), settings)
     past = labels.history(ds, f"reconstruct() with {encoder.name}")
     attrs = {**ds.attrs, **labels.made_by(encoder), "history": past}
-    out = fill(ds, prepared, asked, answers, add=add, rename=rename, units=units)
+    out = fill(ds, prepared, answers, add=add)
     extra = _missing(prepared, len(encoder.card.forcing))
     return out.assign_coords(extra).assign_attrs(attrs)
 

@@ -10,7 +10,7 @@ from dask.utils import parse_bytes
 from xstefaland.errors import InputError
 from xstefaland.inference.loaded import resolve_device
 from xstefaland.inference.plans import plan_encoder
-from xstefaland.inputs.checks import examine
+from xstefaland.inputs.examine import examine
 from xstefaland.weights.access import WeightsLike
 
 COPIES = 3
@@ -62,10 +62,10 @@ def suggest_chunks(
     """
     size = _bytes(memory)
     encoder, asked = plan_encoder(weights)
-    plan = examine(ds, asked)
-    if "time" not in ds.dims or not (plan.site_dims or len(plan.days)):
+    found = examine(ds, asked)
+    if "time" not in ds.dims or not (found.site_dims or len(found.days)):
         raise InputError(
-            f"chunks need daily forcing: {'; '.join(plan.report.problems)}"
+            f"chunks need daily forcing: {'; '.join(found.report.problems)}"
         )
     config = encoder.card.config
     numbers = len(asked.forcing) + int(config["d_model"])
@@ -73,7 +73,7 @@ def suggest_chunks(
     if resolve_device(device).type == "cuda":
         windows = math.ceil(ds.sizes["time"] / int(config["stride"]))
         sites = max(sites, GPU_WINDOWS // windows)
-    return {"time": -1, **_spread(max(1, sites), ds, plan.site_dims)}
+    return {"time": -1, **_spread(max(1, sites), ds, found.site_dims)}
 
 
 def _spread(sites: int, ds: xr.Dataset, dims: tuple[str, ...]) -> dict[str, int]:

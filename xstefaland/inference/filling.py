@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xstefaland.inference import labels
-from xstefaland.inputs.arrays import Prepared
-from xstefaland.inputs.checks import examine
+from xstefaland.inputs.prepare import Prepared
 from xstefaland.inputs.readings import Reading
-from xstefaland.inputs.requirements import Requirements, VariableSpec
+from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.inputs.units import Conversion, conversion
 
 Values = NDArray[Any]
@@ -22,12 +20,9 @@ Values = NDArray[Any]
 def fill(
     ds: xr.Dataset,
     prepared: Prepared,
-    requirements: Requirements,
     answers: tuple[xr.Variable, xr.Variable],
     *,
     add: bool = False,
-    rename: Mapping[str, str] | None = None,
-    units: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
     """Fill the gaps of a Dataset's variables with reconstructed values.
 
@@ -37,15 +32,11 @@ def fill(
         The user's input.
     prepared : Prepared
         What was made from it.
-    requirements : Requirements
-        What the encoder knows.
     answers : tuple of Variable
         Reconstructed forcing ``(*site_dims, time, variable)`` and attributes
         ``(*site_dims, attribute)`` in the encoder's units.
     add : bool
         Add variables that the Dataset lacks.
-    rename, units : mapping, optional
-        As they were passed by the user.
 
     Returns
     -------
@@ -53,7 +44,8 @@ def fill(
         Variables under the user's names and in the user's units; attributes of the
         variables stay.
     """
-    readings = examine(ds, requirements, rename=rename, units=units).readings
+    readings = prepared.examination.readings
+    requirements = prepared.examination.requirements
     filled: dict[str, xr.Variable] = {}
     for answer, variables in zip(
         answers, (requirements.forcing, requirements.attributes), strict=True
@@ -119,7 +111,8 @@ def to_user_units(
     Examples
     --------
     >>> wanted = VariableSpec("temperature", "degC")
-    >>> kelvin = Reading("temperature", "t2m", Conversion(1.0, -273.15), "K", "degC")
+    >>> change = Conversion(1.0, -273.15)
+    >>> kelvin = Reading("temperature", "t2m", wanted, change, "K", "degC")
     >>> to_user_units(np.array([0.0, 10.0]), wanted, kelvin, np.dtype("float64"))
     array([273.15, 283.15])
     """

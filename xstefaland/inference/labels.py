@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xstefaland.inputs.arrays import Prepared
+from xstefaland.inputs.prepare import Prepared
 from xstefaland.weights import TargetSpec, Weights
 
 FRACTION_MISSING = "fraction_missing"

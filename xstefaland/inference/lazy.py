@@ -20,7 +20,7 @@ from xstefaland.inference.batches import BatchSize, check_batch_size
 from xstefaland.inference.blocks import Block, Encoder, Floats, Pool
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.predictions import HeadTask, predict_block
-from xstefaland.inputs.arrays import Prepared
+from xstefaland.inputs.prepare import Prepared
 from xstefaland.options import get_options, set_options
 
 EMBEDDING, YEAR, QUANTILE = "embedding", "year", "quantile"

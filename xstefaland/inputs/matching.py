@@ -1,20 +1,22 @@
-"""Find the variables of the catalogue in a Dataset, by name, alias or standard name."""
+"""Where every variable of a model comes from: the Dataset, a recipe, or nowhere.
+
+Variables of the catalogue are found by name, alias or CF standard name; never by the
+size of their values.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import xarray as xr
 
+from xstefaland.inputs.recipes import LATITUDE, Recipe, recipes_for
 from xstefaland.inputs.requirements import Requirements
-from xstefaland.inputs.variables import CATALOGUE, Kind, Variable, forbidden
-
-How = Literal["rename", "name", "alias", "standard_name"]
+from xstefaland.inputs.variables import CATALOGUE, PRODUCTS, Kind, Variable, forbidden
 
 _ALIASES = {alias.lower(): v.name for v in CATALOGUE.values() for alias in v.aliases}
 _STANDARD: dict[str, list[str]] = {}
@@ -22,18 +24,43 @@ for _variable in CATALOGUE.values():
     for _standard_name in _variable.standard_names:
         _STANDARD.setdefault(_standard_name, []).append(_variable.name)
 
+_LEVELS = {"level", "plev", "pressure_level", "isobaricinhpa", "lev", "model_level"}
+HIGHEST = 20.0  # [m] above the ground; CMIP and ERA5 give weather at 2 and 10 m
+
 
 @dataclass(frozen=True)
-class Match:
-    """A variable of the Dataset that stands for a canonical or weights-file name."""
+class Origin:
+    """Where the values of one variable come from.
+
+    Attributes
+    ----------
+    name : str
+        Canonical name, or exact name in the weights file.
+    how : str
+        ``"name"``, ``"alias"``, ``"standard_name"``, ``"rename"`` (in the Dataset),
+        ``"derived"``, ``"missing"``, or ``"hidden"`` (masked for this target).
+    source : str
+        Name in the Dataset, where it is given.
+    recipe : Recipe or None
+        How it is derived.
+    why : str
+        Why it is missing, where that is known.
+    """
 
     name: str
-    source: str
-    how: How
+    how: str
+    source: str = ""
+    recipe: Recipe | None = None
+    why: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether there are values."""
+        return self.how not in ("missing", "hidden")
 
 
 class Matcher:
-    """Assigns the variables of one Dataset, on request and at most once each.
+    """Finds the variables of one Dataset, on request and at most once each.
 
     Precedence: `rename`, then the exact name (of the weights file or the catalogue),
     then aliases and standard names, which are equals: two candidates among them are a
@@ -62,8 +89,8 @@ class Matcher:
     >>> from xstefaland.inputs.requirements import VariableSpec
     >>> ds = xr.Dataset({"pr": ("time", [1.0, 2.0])})
     >>> matcher = Matcher(ds, Requirements((VariableSpec("precipitation", "mm d-1"),)))
-    >>> matcher.find("precipitation")
-    Match(name='precipitation', source='pr', how='alias')
+    >>> matcher.find("precipitation").source
+    'pr'
     """
 
     def __init__(
@@ -76,17 +103,18 @@ class Matcher:
         self.ambiguous: set[str] = set()
         self.site_dims: tuple[str, ...] | None = None
         self._ds = ds
+        self._names = {str(name) for name in ds.variables}
         self._exact = {v.name for v in requirements.variables} | CATALOGUE.keys()
         self._wanted = {v.name for v in requirements.variables}
         self._as_is = {v.name for v in requirements.variables if v.catalogued is None}
         self._kinds: dict[str, Kind] = {n: v.kind for n, v in CATALOGUE.items()}
         self._kinds |= {v.name: "forcing" for v in requirements.forcing}
         self._kinds |= {v.name: "attribute" for v in requirements.attributes}
-        self._found: dict[str, Match | None] = {}
+        self._found: dict[str, Origin | None] = {}
         self._renamed = self._checked(rename or {})
 
-    def find(self, name: str) -> Match | None:
-        """Find the variable that stands for a canonical or weights-file name.
+    def find(self, name: str) -> Origin | None:
+        """Find the variable of the Dataset that stands for a name.
 
         Parameters
         ----------
@@ -95,17 +123,12 @@ class Matcher:
 
         Returns
         -------
-        Match or None
+        Origin or None
             None where there is no candidate, or more than one.
         """
         if name not in self._found:
             self._found[name] = self._find(name)
         return self._found[name]
-
-    @property
-    def matches(self) -> tuple[Match, ...]:
-        """All matches so far."""
-        return tuple(match for match in self._found.values() if match)
 
     def why_ignored(self, source: str) -> str:
         """Say why a variable of the Dataset was not used.
@@ -120,29 +143,32 @@ class Matcher:
         str
             The reason, in a few words.
         """
-        reason = forbidden(source)
-        dtype = self._ds[source].dtype
-        if reason is not None and source not in self._wanted:
+        reason = self._forbidden(source)
+        if reason is not None:
             return reason
-        if dtype.kind in "OSUT":
+        kind = self._ds[source].dtype.kind
+        if kind in "OSUT":
             return "text"
         name = self._means(source)
         if name is None:
-            return "true or false" if dtype.kind == "b" else "not a known name"
+            return "true or false" if kind == "b" else "not a known name"
         misfit = self._misfit(source, name)
         if misfit:
             return f"looks like {name}, but {misfit}"
-        match = self._found.get(name)
-        if match:
-            return f"{name} is taken from {match.source!r}"
+        origin = self._found.get(name)
+        if origin:
+            return f"{name} is taken from {origin.source!r}"
+        if name in self.ambiguous:
+            return f"one of several that could be {name}"
         return f"{name} is not used by these weights"
 
-    def _find(self, name: str) -> Match | None:
+    def _find(self, name: str) -> Origin | None:
         for source, target in self._renamed.items():
             if target == name:
-                return Match(name, source, "rename")
-        if name in self._candidates and not self._misfit(name, name):
-            return Match(name, name, "name")
+                return Origin(name, "rename", source)
+        there = name in self._candidates and self._named(name) == name
+        if there and not self._misfit(name, name):
+            return Origin(name, "name", name)
         if name not in CATALOGUE or name in self._as_is:
             return None
         by_name = self._spelled(name)
@@ -162,11 +188,11 @@ class Matcher:
         if len(candidates) != 1:
             return None
         source = candidates[0]
-        return Match(name, source, "alias" if source in by_name else "standard_name")
+        return Origin(name, "alias" if source in by_name else "standard_name", source)
 
     def _spelled(self, name: str) -> list[str]:
         """Variables called by an alias; exact case decides between spellings."""
-        sources = [s for s in self._candidates if self._alias(s) == name]
+        sources = [s for s in self._candidates if self._named(s) == name != s]
         exact = [s for s in sources if s in CATALOGUE[name].aliases]
         folded = {s.lower() for s in exact}
         return exact + [
@@ -183,36 +209,84 @@ class Matcher:
             if (name not in self._ds.xindexes or name in self._as_is)
             and name not in bounds
             and name not in self._renamed
-            and (name in self._wanted or forbidden(str(name)) is None)
+            and self._forbidden(str(name)) is None
         )
 
-    def _means(self, source: str) -> str | None:
-        if source in self._exact:
-            return source
-        return self._alias(source) or self._standard(source)
+    def _forbidden(self, source: str) -> str | None:
+        """Why it must not be an input; a name of the weights file always may."""
+        return None if source in self._wanted else forbidden(source, self._names)
 
-    def _alias(self, source: str) -> str | None:
-        return None if source in self._exact else _ALIASES.get(source.lower())
+    def _means(self, source: str) -> str | None:
+        """Say what a variable stands for by name and attributes, whatever its shape."""
+        return self._named(source) or self._standard(source)
+
+    def _named(self, source: str) -> str | None:
+        """Say what a variable stands for by its spelling."""
+        if source in self._as_is:
+            return source
+        name = source if source in self._exact else _ALIASES.get(source.lower())
+        if name is None:  # prcp_daymet, temperature_era5
+            plain = PRODUCTS.sub("", source)
+            name = plain if plain in CATALOGUE else _ALIASES.get(plain.lower())
+        return None if name is None else self._by_method(source, name)
+
+    def _by_method(self, source: str, name: str) -> str | None:
+        """Correct a name by what the variable says of itself: cell method, daylight."""
+        attrs = self._ds[source].attrs
+        if name == "shortwave_radiation" and self._daylight(source):
+            return "daylight_shortwave_radiation"
+        method, known = _time_method(attrs), CATALOGUE.get(name)
+        if known is None or method not in ("maximum", "minimum"):
+            return name
+        if known.cell_method in (method, "maximum", "minimum"):
+            return name  # the name is as clear as the method, and nearer
+        family = [n for s in known.standard_names for n in _STANDARD[s]]
+        fitting = [n for n in family if CATALOGUE[n].cell_method == method]
+        return fitting[0] if fitting else None
+
+    def _daylight(self, source: str) -> bool:
+        """Whether a radiation is Daymet's: a mean over daylight, beside its length."""
+        if not re.fullmatch(r"srad(_daymet)?", source, re.IGNORECASE):
+            return False
+        said = str(self._ds[source].attrs.get("long_name", "")).lower()
+        beside = re.compile(r"dayl(ength)?(_\w+)?", re.IGNORECASE)
+        return "daylight" in said or any(map(beside.fullmatch, self._names))
 
     def _standard(self, source: str) -> str | None:
         """Catalogue name by standard_name and, where it matters, cell_methods."""
         attrs = self._ds[source].attrs
-        if source in self._exact or source.lower() in _ALIASES:
+        if self._named(source) is not None:
             return None
         names = _STANDARD.get(str(attrs.get("standard_name", "")), [])
         fitting = [n for n in names if _method_fits(CATALOGUE[n], attrs)]
         return fitting[0] if len(fitting) == 1 else None
 
     def _misfit(self, source: str, name: str) -> str:
-        """Why a variable cannot be `name` by its dimensions, or an empty string."""
+        """Why a variable cannot be `name` by its place, or an empty string."""
         dims = self._ds[source].dims
         if self._kinds[name] == "forcing":
-            return "" if "time" in dims else "it has no dimension 'time'"
+            if "time" not in dims:
+                return "it has no dimension 'time'"
+            return "" if name in self._as_is else self._aloft(source)
         if "time" in dims:
             return "it has the dimension 'time'"
         if self.site_dims is None or not dims or set(dims) & set(self.site_dims):
             return ""
-        return f"its dimension {dims[0]!r} is not one of the forcing's"
+        return f"its dimension {str(dims[0])!r} is not one of the forcing's"
+
+    def _aloft(self, source: str) -> str:
+        """Say when a variable lies on a pressure level, or far above the ground."""
+        if self._ds[source].attrs.get("GRIB_typeOfLevel") == "isobaricInhPa":
+            return "it lies on a pressure level"
+        for label, level in self._ds[source].coords.items():
+            if level.ndim or level.dtype.kind not in "fiu":
+                continue
+            standard = level.attrs.get("standard_name")
+            if str(label).lower() in _LEVELS or standard == "air_pressure":
+                return f"it lies on a level ({label} {level.item():g})"
+            if standard == "height" and level.item() > HIGHEST:
+                return f"it lies {level.item():g} m above the ground"
+        return ""
 
     def _checked(self, rename: Mapping[str, str]) -> dict[str, str]:
         """Keep what is right in `rename`, note what is wrong."""
@@ -231,7 +305,8 @@ class Matcher:
                 return (
                     f'the Dataset\'s name goes first: rename={{"{name}": "{source}"}}'
                 )
-            return f"the Dataset has no variable {source!r}{_nearest(source, self._ds)}"
+            near = _nearest(source, self._names)
+            return f"the Dataset has no variable {source!r}{near}"
         if name not in self._exact:
             return (
                 f"{name!r} is not a name the package knows{_nearest(name, self._exact)}"
@@ -241,15 +316,122 @@ class Matcher:
         return ""
 
 
+class Resolver:
+    """Decides for every variable whether it is given, derived or missing.
+
+    Parameters
+    ----------
+    matcher : Matcher
+        Finds variables in the Dataset.
+    latitude : bool
+        Whether the latitude of the sites is known.
+    no_climate : str
+        Why climate attributes cannot be derived, or an empty string.
+    """
+
+    def __init__(
+        self, matcher: Matcher, *, latitude: bool, no_climate: str = ""
+    ) -> None:
+        self._matcher = matcher
+        self._latitude = latitude
+        self._no_climate = no_climate
+        self._available: dict[str, Origin] = {}
+
+    def behind(self, names: Iterable[str]) -> tuple[Origin, ...]:
+        """All origins behind some variables, each after what it is made from.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Variables that have been resolved; missing ones are left out.
+
+        Returns
+        -------
+        tuple of Origin
+            Without repetition.
+        """
+        chain: dict[str, Origin] = {}
+        for name in names:
+            origin = self._available.get(name)
+            if origin is None or name in chain:
+                continue
+            parts = origin.recipe.ingredients if origin.recipe else ()
+            for part in self.behind(parts):
+                chain.setdefault(part.name, part)
+            chain[name] = origin
+        return tuple(chain.values())
+
+    def resolve(self, name: str) -> Origin:
+        """Find out where a variable comes from.
+
+        Parameters
+        ----------
+        name : str
+            Canonical name, or exact name in the weights file.
+
+        Returns
+        -------
+        Origin
+            With the reason where it is missing.
+        """
+        return self._resolve(name, frozenset())
+
+    def _resolve(self, name: str, above: frozenset[str]) -> Origin:
+        if name in self._available:
+            return self._available[name]
+        if name == LATITUDE:
+            how = "name" if self._latitude else "missing"
+            return Origin(name, how, why="" if self._latitude else "unknown")
+        origin = self._matcher.find(name) or self._derive(name, above | {name})
+        if origin.available:
+            self._available[name] = origin
+        return origin
+
+    def _derive(self, name: str, above: frozenset[str]) -> Origin:
+        lacking: list[str] = []
+        for recipe in recipes_for(name):
+            if recipe.climate and self._no_climate:
+                return Origin(name, "missing", why=self._no_climate)
+            if above & set(recipe.ingredients):
+                continue
+            parts = [self._resolve(each, above) for each in recipe.ingredients]
+            if all(part.available for part in parts):
+                return Origin(name, "derived", recipe=recipe)
+            absent = [part.name for part in parts if not part.available]
+            if not any(map(_nobody_has, absent)):
+                lacking.append(" and ".join(absent))
+        needs = " or ".join(dict.fromkeys(lacking))
+        why = f"could be derived with {needs}" if needs else ""
+        return Origin(name, "missing", why=why)
+
+
+def _nobody_has(name: str) -> bool:
+    """Whether no product gives this variable under a name of its own."""
+    known = CATALOGUE.get(name)
+    return known is not None and not (known.aliases or known.standard_names)
+
+
 def _ambiguous(name: str, candidates: list[str]) -> str:
     quoted = " and ".join(repr(source) for source in candidates)
     call = f'rename={{"{candidates[0]}": "{name}"}}'
     return f"{name}: {quoted} could all be it; choose one, for example {call}"
 
 
-def _nearest(name: str, known: object) -> str:
-    near = difflib.get_close_matches(name, [str(n) for n in known], n=3)  # type: ignore[attr-defined]
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=3)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _time_method(attrs: Mapping[object, object]) -> str:
+    """How values come from the hours of a day, by `cell_methods`.
+
+    Examples
+    --------
+    >>> _time_method({"cell_methods": "area: mean time: maximum"})
+    'maximum'
+    """
+    found = re.search(r"\btime: (\w+)", str(attrs.get("cell_methods", "")))
+    return found[1] if found else "point"
 
 
 def _method_fits(variable: Variable, attrs: Mapping[object, object]) -> bool:
@@ -261,8 +443,7 @@ def _method_fits(variable: Variable, attrs: Mapping[object, object]) -> bool:
     >>> [_method_fits(CATALOGUE[n], tasmax) for n in ("temperature", "temperature_max")]
     [False, True]
     """
-    found = re.search(r"\btime: (\w+)", str(attrs.get("cell_methods", "")))
-    method = found[1] if found else "point"
+    method = _time_method(attrs)
     if variable.cell_method in ("maximum", "minimum"):
         return method == variable.cell_method
     return method in ("mean", "sum", "point")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,20 +19,51 @@ Array = npt.NDArray[Any]
 # What people forget to convert, by the units the catalogue works in.
 _USUAL_UNITS = {
     "degC": ("degC", "K", "degF"),
-    "mm d-1": ("mm d-1", "kg m-2 s-1", "m d-1", "m s-1"),
+    "mm d-1": (
+        "mm d-1", "kg m-2 s-1", "m d-1", "m s-1", "mm h-1", "inch d-1", "mm month-1",
+        "0.1 mm d-1",
+    ),
     "percent": ("percent", "1"),
     "1": ("1", "percent"),
     "Pa": ("Pa", "hPa", "kPa"),
-    "W m-2": ("W m-2", "MJ m-2 d-1", "J m-2 d-1"),
+    "W m-2": ("W m-2", "MJ m-2 d-1", "J m-2 d-1", "J m-2 h-1"),
     "kg kg-1": ("kg kg-1", "g kg-1"),
     "m": ("m", "mm", "cm", "ft"),
     "km2": ("km2", "m2", "ha"),
     "kg m-3": ("kg m-3", "g cm-3"),
     "m km-1": ("m km-1", "percent"),
     "d yr-1": ("d yr-1", "1"),
+}  # fmt: skip
+
+# Mean over a year or more, anywhere on Earth, in catalogue units.
+_YEARLY_MEAN = {
+    "precipitation": (0.0, 15.0),
+    "temperature": (-60.0, 36.0),
+    "temperature_max": (-55.0, 43.0),
+    "temperature_min": (-68.0, 32.0),
+    "shortwave_radiation": (25.0, 330.0),
+    "longwave_radiation": (80.0, 450.0),
+    "potential_evapotranspiration": (0.0, 10.0),
+    "vapour_pressure": (10.0, 3500.0),
+    "surface_pressure": (45_000.0, 107_000.0),
+    "wind_speed": (0.1, 15.0),
 }
-_FILL = -999.0
+YEAR = 365
+DRY = 0.02  # [mm d-1] below this mean, years may pass without a wet day
+DOWNPOUR = 5.0  # [mm d-1] the wettest day of a year is wetter than this anywhere else
+
 SAMPLE = 100_000
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """Typical and largest value of a sample, in any units."""
+
+    median: float
+    mean: float
+    largest: float
+    count: int
+    days: int
 
 
 def sample(values: Array) -> Array:
@@ -58,12 +90,14 @@ def implausible(
     *,
     source: str | None = None,
     units: str | None = None,
+    days: int | None = None,
 ) -> str | None:
     """Say when values cannot be meant as labelled, and what they may be instead.
 
-    The typical value (median) is held against the catalogue's valid range and against
-    what the model saw in training; for a quantity that starts at zero, also the
-    largest value. The mistake that would explain it is named. Single outliers pass.
+    The median is held against the catalogue's valid range and against what the model
+    saw in training; of a year or more of weather also the mean, against what occurs on
+    Earth; of precipitation the wettest day. The mistake that would explain it is
+    named. Single outliers pass: they are taken as missing elsewhere.
 
     Parameters
     ----------
@@ -75,6 +109,8 @@ def implausible(
         Name in the Dataset, for the message.
     units : str, optional
         Units they are labelled with, by default those of `variable`.
+    days : int, optional
+        Length of the record they were taken from, by default their number.
 
     Returns
     -------
@@ -84,7 +120,7 @@ def implausible(
 
     Examples
     --------
-    >>> tas = VariableSpec("temperature", "degC", mean=10.0, std=11.0)
+    >>> tas = VariableSpec("temperature", "degC", minimum=-50.0, maximum=40.0)
     >>> print(implausible(np.array([281.0, 290.0]), tas, source="tas"))
     temperature: 'tas' (median 286, largest 290) is far outside -90 to 60 degC; \
 are these K? Then pass units={"tas": "K"}
@@ -96,28 +132,59 @@ are these K? Then pass units={"tas": "K"}
         return None
     label, name = units or known.units, source or variable.name
     finite = values[np.isfinite(values)].astype(np.float64)
+    finite = finite[_possible(finite, label, variable)] if finite.size else finite
+    if not finite.size:
+        finite = values[np.isfinite(values)].astype(np.float64)
     if not finite.size:
         return None
-    low, high = known.valid_range
-    if finite.min() <= _FILL < low:
-        return (
-            f"{variable.name}: {name!r} holds {finite.min():g}, probably a fill value; "
-            f'mark it as missing: ds["{name}"].where(ds["{name}"] > {_FILL:g})'
-        )
-    if _fits(finite, label, variable):
-        return None
-    median = np.median(finite)
-    text = (
-        f"{variable.name}: {name!r} (median {median:.3g}, largest {finite.max():.3g})"
+    seen = _Summary(
+        float(np.median(finite)),
+        float(finite.mean()),
+        float(finite.max()),
+        finite.size,
+        finite.size if days is None else days,
     )
-    if _within(_converted(median, label, variable), low, high):
-        text += f" in {label} is far from the values seen in training"
-    else:
-        text += f" is far outside {low:g} to {high:g} {known.units}"
-    for other in _USUAL_UNITS.get(known.units, ()):
-        if other != label and _fits(finite, other, variable, strict=True):
+    if _fits(seen, label, variable):
+        return None
+    text = f"{variable.name}: {name!r} (median {seen.median:.3g}, "
+    if variable.name in _YEARLY_MEAN and seen.days >= YEAR:
+        text += f"mean {seen.mean:.3g}, "
+    text += f"largest {seen.largest:.3g}){_verdict(seen, label, variable)}"
+    for other in _candidates(label, known.units):
+        if _fits(seen, other, variable, strict=True):
             return f'{text}; are these {other}? Then pass units={{"{name}": "{other}"}}'
     return f"{text}; check the units {label!r} and the variable"
+
+
+def _possible(values: Array, label: str, variable: VariableSpec) -> Array:
+    """Mark values within the valid range, where most are: the others are outliers."""
+    low, high = CATALOGUE[variable.name].valid_range
+    try:
+        converted = _converted(values, label, variable)
+    except InputError:
+        return np.ones(values.shape, bool)
+    inside = (converted >= low) & (converted <= high)
+    return inside if inside.mean() >= 0.5 else np.ones(values.shape, bool)
+
+
+def _candidates(label: str, target: str) -> Iterator[str]:
+    """Other units that the numbers may have; first the mean of hourly amounts."""
+    hourly = {"m": "m h-1", "mm": "mm h-1", "kg m-2": "kg m-2 h-1"}
+    hourly |= dict.fromkeys(("J m-2", "J m**-2", "J/m2", "J m-2 d-1"), "J m-2 h-1")
+    if label in hourly:
+        yield hourly[label]
+    yield from (other for other in _USUAL_UNITS.get(target, ()) if other != label)
+
+
+def _verdict(seen: _Summary, label: str, variable: VariableSpec) -> str:
+    """How the values are odd, as the middle of the message."""
+    known = CATALOGUE[variable.name]
+    low, high = known.valid_range
+    if not _within(_converted(seen.median, label, variable), low, high):
+        return f" is far outside {low:g} to {high:g} {known.units}"
+    if not _usual(seen, label, variable):
+        return f" in {label} does not occur on Earth in a year or more"
+    return f" in {label} is far from the values seen in training"
 
 
 def _converted(value: Any, label: str, variable: VariableSpec) -> Array:
@@ -128,24 +195,23 @@ def _converted(value: Any, label: str, variable: VariableSpec) -> Array:
     return change(np.asarray(value))
 
 
-def _within(value: Array, low: float, high: float) -> bool:
+def _within(value: Any, low: float, high: float) -> bool:
     return bool(low <= value <= high)
 
 
 def _fits(
-    values: Array, label: str, variable: VariableSpec, *, strict: bool = False
+    seen: _Summary, label: str, variable: VariableSpec, *, strict: bool = False
 ) -> bool:
     """Whether values labelled so would be plausible, if strict without any outlier."""
     known = CATALOGUE[variable.name]
     try:
-        typical, extreme = _converted(
-            [np.median(values), values.max()], label, variable
-        )
-        lowest, highest = _seen(variable)
+        typical, extreme = _converted([seen.median, seen.largest], label, variable)
+        lowest, highest = _trained(variable)
+        usual = _usual(seen, label, variable)
     except InputError:
         return False
     low, high = known.valid_range
-    if not _within(typical, low, high) or (strict and extreme > high):
+    if not _within(typical, low, high) or (strict and extreme > high) or not usual:
         return False
     if lowest is None or highest is None:
         return True
@@ -155,11 +221,22 @@ def _fits(
     if 0 < typical < lowest / 5:  # of quantities that start at zero
         return False
     tiny = low == 0 and variable.name != "snow_depth_water_equivalent"
-    enough = values.size >= 30 and known.kind == "forcing"
+    enough = seen.count >= 30 and known.kind == "forcing"
     return not (tiny and enough and 0 < extreme < 1e-3 * highest)
 
 
-def _seen(variable: VariableSpec) -> tuple[float | None, float | None]:
+def _usual(seen: _Summary, label: str, variable: VariableSpec) -> bool:
+    """Whether a year or more of weather has a mean (and rain) that occurs on Earth."""
+    limits = _YEARLY_MEAN.get(variable.name)
+    if limits is None or seen.days < YEAR:
+        return True
+    mean, largest = _converted([seen.mean, seen.largest], label, variable)
+    if not _within(mean, *limits):
+        return False
+    return variable.name != "precipitation" or mean < DRY or bool(largest >= DOWNPOUR)
+
+
+def _trained(variable: VariableSpec) -> tuple[float | None, float | None]:
     """Range seen in training, in catalogue units."""
     known = CATALOGUE[variable.name]
     if variable.minimum is None or variable.maximum is None or variable.units is None:
@@ -171,4 +248,5 @@ def _seen(variable: VariableSpec) -> tuple[float | None, float | None]:
 
 def in_catalogue_units(name: str) -> VariableSpec:
     """Describe a catalogue variable of which no training statistics are known."""
-    return replace(VariableSpec(name, None), units=CATALOGUE[name].units)
+    known = CATALOGUE.get(name)
+    return VariableSpec(name, None if known is None else known.units)

@@ -1,9 +1,9 @@
-"""Read single variables of a Dataset: units, kind of values, plausibility."""
+"""Read one variable of a Dataset: its units, and which of its values are none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,19 @@ import numpy.typing as npt
 import xarray as xr
 
 from xstefaland.errors import InputError
-from xstefaland.inputs.matching import Match
+from xstefaland.inputs.matching import Origin
 from xstefaland.inputs.plausibility import implausible, in_catalogue_units, sample
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.units import IDENTITY, Conversion, conversion, stated
 from xstefaland.inputs.variables import CATALOGUE
+
+Array = npt.NDArray[Any]
+
+HUGE = 1e15
+"""Larger numbers are fill values (1e20, 9.97e36), whatever the variable."""
+
+SLACK = 1e-4
+"""Share of the valid range by which packing may miss it: such values are clipped."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,8 @@ class Reading:
     ----------
     name, source : str
         Canonical (or weights-file) name, and name in the Dataset.
+    spec : VariableSpec
+        What the model knows of it.
     conversion : Conversion
         To catalogue units; none for variables that are taken as they are.
     label : str or None
@@ -34,14 +44,28 @@ class Reading:
         Units of the result.
     note : str
         What was assumed, for the report.
+    limits : tuple of float or None
+        Valid range in `units`; None where values are not checked.
+    keep : bool
+        Values beyond the limits are kept (``set_options(out_of_range="keep")``).
+    fills : tuple of float
+        Numbers that stand for missing values in the source.
+    lazy : str
+        Name of the dask array that holds the values, whose check has to wait until
+        they are there; empty where they are in memory or in a file.
     """
 
     name: str
     source: str
+    spec: VariableSpec
     conversion: Conversion = IDENTITY
     label: str | None = None
     units: str | None = None
     note: str = ""
+    limits: tuple[float, float] | None = None
+    keep: bool = False
+    fills: tuple[float, ...] = ()
+    lazy: str = ""
 
     @property
     def change(self) -> str:
@@ -51,6 +75,51 @@ class Reading:
         same = self.label == self.units
         text = self.label if same else f"{self.label} -> {self.units}"
         return f"{text} ({self.note})" if self.note else text
+
+    def values(self, raw: Array) -> Array:
+        """Convert raw values: float32, NaN where there is none or it cannot be true.
+
+        Parameters
+        ----------
+        raw : ndarray
+            Values as they stand in the Dataset; they are not changed.
+
+        Returns
+        -------
+        ndarray of float32
+            In `units`. Fill values and values beyond the limits are NaN; those that
+            miss a limit by a rounding of packed data are put on it.
+
+        Examples
+        --------
+        >>> rain = VariableSpec("precipitation", "mm d-1")
+        >>> reading = Reading("precipitation", "pr", rain, limits=(0.0, 1900.0))
+        >>> reading.values(np.array([3.0, -1e-7, -9999.0, 1e20]))
+        array([ 3.,  0., nan, nan], dtype=float32)
+        """
+        array = self._without_fills(raw)
+        converted = self.conversion(array).astype(np.float32, copy=False)
+        if self.limits is None or self.keep:
+            return converted
+        low, high = self.limits
+        slack = SLACK * (high - low)
+        with np.errstate(invalid="ignore"):
+            good = (converted >= low - slack) & (converted <= high + slack)
+            if good.all() and converted.size:
+                return np.asarray(np.clip(converted, low, high))
+        kept = np.clip(converted, np.float32(low), np.float32(high))
+        return np.where(good, kept, np.float32(np.nan))
+
+    def _without_fills(self, raw: Array) -> Array:
+        """Floating copy or view in which fill values and infinities are NaN."""
+        array = np.asarray(raw)
+        if array.dtype.kind != "f" or array.dtype == np.float16:  # too coarse
+            array = array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64)
+        with np.errstate(invalid="ignore"):
+            bad = np.abs(array) > HUGE
+        for fill in self.fills:
+            bad |= array == fill
+        return np.where(bad, np.nan, array) if bad.any() else array
 
 
 class Reader:
@@ -64,6 +133,8 @@ class Reader:
         What the model asks for.
     units : mapping of str to str, optional
         Units by name in the Dataset, which go before the stated ones.
+    keep : bool
+        Values beyond the valid range are kept.
 
     Attributes
     ----------
@@ -78,40 +149,49 @@ class Reader:
         ds: xr.Dataset,
         requirements: Requirements,
         units: Mapping[str, str] | None = None,
+        *,
+        keep: bool = False,
     ) -> None:
         self.problems: list[str] = []
         self.unstated: dict[str, str] = {}
         self._ds = ds
         self._wanted = {v.name: v for v in requirements.variables}
         self._units = dict(units or {})
+        self._keep = keep
 
-    def read(self, match: Match) -> Reading:
-        """Make the reading of one match, and note its problems."""
-        self._check_numbers(match)
-        variable = CATALOGUE.get(match.name)
-        wanted = self._wanted.get(match.name)
-        if variable is None or (wanted is not None and wanted.catalogued is None):
-            return Reading(match.name, match.source)
-        label = stated(self._units.get(match.source, self._attrs(match).get("units")))
+    def read(self, origin: Origin) -> Reading:
+        """Make the reading of a given variable, and note its problems."""
+        name, source = origin.name, origin.source
+        self._check_numbers(name, source)
+        known = CATALOGUE.get(name)
+        spec = self._wanted.get(name) or in_catalogue_units(name)
+        variable = self._ds[source].variable
+        fills = _fills(variable)
+        lazy = "" if variable.chunks is None else str(variable.data.name)
+        if known is None or spec.catalogued is None:
+            return Reading(name, source, spec, fills=fills, lazy=lazy)
+        attrs = self._ds[source].attrs
+        label = stated(self._units.get(source, attrs.get("units")))
         note = ""
-        if label is None and variable.kind == "forcing":
-            self.unstated[match.source] = variable.units
-            label = variable.units
+        if label is None and known.kind == "forcing":
+            self.unstated[source] = known.units
+            label = known.units
         elif label is None:
-            label, note = variable.units_of_alias(match.source), "assumed"
-        daily, target = variable.kind == "forcing", variable.units
-        change = IDENTITY
-        try:
-            change = conversion(
-                label, target, daily=daily, difference=variable.difference
-            )
-        except InputError as error:
-            self.problems.append(
-                f'{match.name} ("{match.source}"): {error}; if its values are in '
-                f'{target}, pass units={{"{match.source}": "{target}"}}'
-            )
-        note = note or change.note
-        return Reading(match.name, match.source, change, label, target, note)
+            label, note = known.units_of_alias(source), "assumed"
+        change = self._conversion(origin, label)
+        return Reading(
+            name,
+            source,
+            spec,
+            conversion=change,
+            label=label,
+            units=known.units,
+            note=note or change.note,
+            limits=known.valid_range,
+            keep=self._keep,
+            fills=fills,
+            lazy=lazy,
+        )
 
     def unknown_units(self, known: Iterable[str]) -> list[str]:
         """Problems of `units=` for variables that the Dataset does not have."""
@@ -130,46 +210,99 @@ class Reader:
         call = ", ".join(f'"{name}": "{unit}"' for name, unit in self.unstated.items())
         return [f"no units stated for {names}; say which, for example units={{{call}}}"]
 
-    def suspicious(self, reading: Reading) -> str | None:
-        """Warn about values in memory that cannot be meant as labelled."""
-        values = in_memory(self._ds, reading.source)
-        if values is None or reading.label is None:
-            return None
-        variable = self._described(reading.name)
-        return implausible(
-            sample(values), variable, source=reading.source, units=reading.label
-        )
+    def _conversion(self, origin: Origin, label: str) -> Conversion:
+        """Find the conversion to catalogue units, or note why there is none."""
+        known = CATALOGUE[origin.name]
+        daily, target = known.kind == "forcing", known.units
+        try:
+            return conversion(label, target, daily=daily, difference=known.difference)
+        except InputError as error:
+            self.problems.append(
+                f'{origin.name} ("{origin.source}"): {error}; if its values are in '
+                f'{target}, pass units={{"{origin.source}": "{target}"}}'
+            )
+            return IDENTITY
 
-    def empty(self, reading: Reading) -> bool:
-        """Whether values in memory hold not a single finite number."""
-        values = in_memory(self._ds, reading.source)
-        if values is None or not values.size or np.isfinite(sample(values)).any():
-            return False
-        return not np.isfinite(values).any()
-
-    def _described(self, name: str) -> VariableSpec:
-        wanted = self._wanted.get(name)
-        return in_catalogue_units(name) if wanted is None else wanted
-
-    def _attrs(self, match: Match) -> dict[str, object]:
-        return {str(k): v for k, v in self._ds[match.source].attrs.items()}
-
-    def _check_numbers(self, match: Match) -> None:
-        dtype = self._ds[match.source].dtype
+    def _check_numbers(self, name: str, source: str) -> None:
+        variable = self._ds[source]
+        if {"scale_factor", "add_offset"} & variable.attrs.keys():
+            self.problems.append(
+                f"{name}: {source!r} is packed and not decoded (it has the attributes "
+                "scale_factor or add_offset); decode it: xr.decode_cf(ds)"
+            )
+        dtype = variable.dtype
         if dtype.kind in "fiu":
             return
-        name = match.source
-        call = f'ds["{name}"] = ds["{name}"].astype(float)'
+        call = f'ds["{source}"] = ds["{source}"].astype(float)'
         if dtype.kind == "m":
-            call = f'ds["{name}"] = ds["{name}"] / np.timedelta64(1, "D")'
+            call = f'ds["{source}"] = ds["{source}"] / np.timedelta64(1, "D")'
         what = {"O": "objects or text", "U": "text", "S": "text", "b": "true/false"}
         self.problems.append(
-            f'{match.name}: "{name}" holds {what.get(dtype.kind, str(dtype))} where '
+            f'{name}: "{source}" holds {what.get(dtype.kind, str(dtype))} where '
             f"numbers belong (dtype {dtype}); convert it: {call}"
         )
 
 
-def in_memory(ds: xr.Dataset, name: str) -> npt.NDArray[Any] | None:
+def _fills(variable: xr.Variable) -> tuple[float, ...]:
+    """Numbers that mean missing: those the file names, and integers' extremes."""
+    fills = {variable.attrs.get(key) for key in ("_FillValue", "missing_value")}
+    numbers = {
+        float(each)
+        for each in np.ravel([f for f in fills if f is not None])
+        if isinstance(each, int | float | np.number)
+    }
+    if variable.dtype.kind in "iu" and variable.dtype.itemsize > 1:
+        limits = np.iinfo(variable.dtype)
+        numbers |= {float(limits.max)}
+        numbers |= {float(limits.min), float(limits.min + 1)} - {0.0, 1.0}
+    return tuple(sorted(numbers))
+
+
+def findings(reading: Reading, raw: Array, days: int) -> list[str]:
+    """Say what is wrong with the values of a variable.
+
+    Parameters
+    ----------
+    reading : Reading
+        How the variable is read.
+    raw : ndarray
+        Its values, or some of them, as they stand in the Dataset.
+    days : int
+        Length of the record.
+
+    Returns
+    -------
+    list of str
+        At most one warning: that the values cannot be meant as labelled (see
+        :func:`xstefaland.inputs.plausibility.implausible`), or that some lie beyond
+        the valid range.
+    """
+    if reading.label is None or reading.limits is None:
+        return []
+    part = sample(raw)
+    array = reading._without_fills(part)
+    text = implausible(
+        array, reading.spec, source=reading.source, units=reading.label, days=days
+    )
+    return [text] if text else _beyond(reading, array)
+
+
+def _beyond(reading: Reading, array: Array) -> list[str]:
+    """Say how many values lie beyond the limits, and what becomes of them."""
+    finite = array[np.isfinite(array)]
+    lost = np.isnan(replace(reading, keep=False).values(finite))
+    if not lost.any() or reading.limits is None:
+        return []
+    low, high = reading.limits
+    what = "kept" if reading.keep else "taken as missing"
+    return [
+        f"{reading.name}: {lost.mean():.2%} of {reading.source!r} (such as "
+        f"{finite[lost][0]:g}) lies beyond {low:g} to {high:g} {reading.units} and is "
+        f"{what}"
+    ]
+
+
+def in_memory(ds: xr.Dataset, name: str) -> Array | None:
     """Values of a variable if they are numbers in memory, never loading anything."""
     variable = ds[name].variable
     if variable.dtype.kind not in "fiu" or not variable._in_memory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -133,6 +133,40 @@ class Report:
     @property
     def _unused(self) -> dict[str, str]:
         return _by_reason(self.ignored.items())
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """Join the reports of several models on one Dataset.
+
+    Parameters
+    ----------
+    reports : sequence of Report
+        At least one.
+
+    Returns
+    -------
+    Report
+        Problems and warnings of all, each once; one row per variable, from the first
+        report that has it.
+    """
+    first = reports[0]
+    if len(reports) == 1:
+        return first
+    table = pd.concat([report.table for report in reports])
+    unused = set.intersection(*(set(report.ignored) for report in reports))
+    return Report(
+        problems=_once(text for report in reports for text in report.problems),
+        warnings=_once(text for report in reports for text in report.warnings),
+        table=table.drop_duplicates("name", ignore_index=True),
+        facts=first.facts,
+        ignored={name: why for name, why in first.ignored.items() if name in unused},
+        helpful=first.helpful,
+        missing=_once(text for report in reports for text in report.missing),
+    )
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
 
 
 def _by_reason(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

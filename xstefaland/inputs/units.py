@@ -26,18 +26,26 @@ WATER_DENSITY = 1000.0  # kg m-3, between a mass and a depth of water
 _UNSTATED = {"", "none", "unknown", "undefined", "n/a", "missing"}
 _DIMENSIONLESS = {
     "-", "~", "[]", "[-]", "(-)", "(0 - 1)", "0-1", "[0-1]", "fraction", "unitless",
-    "ratio", "index", "m/m",
+    "ratio", "index", "m/m", "decimal fraction", "decimal", "proportion",
 }  # fmt: skip
+# Spellings of products that pint and CF do not know, replaced one after the other.
 _SPELLINGS = (
     (r"^mb$", "hPa"),
-    (r"\bm(m?) of water( equivalent)?$", r"m\1"),
+    (r"(?i)\bmilli(meter|metre)s?\b", "mm"),
+    (r"(?i)\bm(m?) of water( equivalent)?$", r"m\1"),
     (r"\bm(m?) w\.?\s?e\.?$", r"m\1"),
     (r"\bm\s?a\.?s\.?l\.?$", "m"),
-    (r"°\s?|\bdeg(?:ree)?s?[ _](?=C$|Celsius$|F$|Fahrenheit$|K$)", "deg"),
-    (r"\bdeg(?:Celsius)$", "degC"),
-    (r"\bdeg(?:Fahrenheit)$|^F$|^Fahrenheit$", "degF"),
+    (r"/\s?24\s?h(r|our)?s?\b", "/d"),
     (r"℃", "degC"),
+    (r"(?i)^deg(ree)?s?\.?[ _]*k(elvins?)?$|^kelvins?$", "K"),
+    (r"(?i)^(deg(ree)?s?\.?[ _]*|°\s*)?celsius$", "degC"),
+    (r"(?i)^(deg(ree)?s?\.?[ _]*|°\s*)?fahrenheit$|^f$", "degF"),
+    (r"(?i)^(?:deg(?:ree)?s?\.?[ _]*|°\s*)([cf])$", lambda m: "deg" + m[1].upper()),
+    (r"°\s*", "deg"),
 )
+_LONGEST = 60  # no unit needs more characters; longer texts only cost time
+# Powers that pint would compute for hours: of numbers (but 10), of brackets, or huge.
+_TOWER = re.compile(r"(?:(?<!\b1)0|[1-9]|\))\s*(?:\*\*|\^)|(?:\*\*|\^)\s*[+-]?\d{2,}")
 _OFFSETS = {"degree_Celsius", "degree_Fahrenheit"}
 
 
@@ -164,19 +172,28 @@ def _parse(text: str) -> tuple[float, Any]:
     cleaned = text.strip()
     if cleaned.lower() in _DIMENSIONLESS:
         return 1.0, _registry().Unit("dimensionless")
+    if len(cleaned) > _LONGEST or _TOWER.search(cleaned):
+        raise InputError(f"units {_shortened(text)!r} are not understood")
     for pattern, replacement in _SPELLINGS:
         cleaned = re.sub(pattern, replacement, cleaned)
-    number = re.match(r"([0-9.]+(?:[eE][+-]?\d+)?)(?:\s+|\s*$)", cleaned)
-    factor = float(number[1]) if number else 1.0
+    number = re.match(r"(\d*\.?\d+|\d+\.)([eE][+-]?\d+)?(?:\s+|\s*$)", cleaned)
+    factor = float(number[0]) if number else 1.0
     rest = cleaned[number.end() :] if number else cleaned
+    if not 0 < factor < float("inf"):
+        raise InputError(f"units {text!r} are not understood")
     unreadable = (  # what pint's parser raises for text that is not a unit
         ValueError, AttributeError, TypeError, LookupError, SyntaxError,
-        ArithmeticError, TokenError, AssertionError,
+        ArithmeticError, TokenError, AssertionError, RecursionError,
     )  # fmt: skip
     try:
         return factor, _registry().Unit(rest or "dimensionless")
     except unreadable as err:
         raise InputError(f"units {text!r} are not understood") from err
+
+
+def _shortened(text: str) -> str:
+    """Keep a message readable whatever stands in an attribute."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _readings(unit: Any, wanted: Any, daily: bool) -> list[tuple[Any, float, bool]]:

@@ -9,6 +9,7 @@ the products named beside the aliases.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -132,28 +133,31 @@ FORCINGS: tuple[Variable, ...] = (
         "precipitation", "mm d-1", (0, 1900), "precipitation",
         cf="precipitation_flux lwe_precipitation_rate precipitation_amount "
         "lwe_thickness_of_precipitation_amount",
-        aliases="pr tp total_precipitation total_precipitation_sum prcp apcp rainf "
-        "precip precipitation_amount ppt",
+        aliases="pr tp total_precipitation total_precipitation_sum avg_tprate mtpr "
+        "mean_total_precipitation_rate prcp apcp rainf precip precipitation_amount "
+        "ppt rr rainfall",
         cell_method="sum",
     ),
     _forcing(
         "temperature", "degC", (-90, 60), "daily mean air temperature at 2 m",
         cf="air_temperature",
         aliases="tas t2m 2m_temperature temperature_2m temperature_2m_mean tair tmp "
-        "air_temperature tavg tmean t_mean temp mean_temperature",
+        "air_temperature tavg tmean t_mean temp mean_temperature tg",
     ),
     _forcing(
         "temperature_max", "degC", (-85, 65), "daily maximum air temperature at 2 m",
         cf="air_temperature",
         aliases="tasmax mx2t maximum_2m_temperature_since_previous_post_processing "
-        "maximum_temperature_2m temperature_2m_max tmmx tmax t_max max_temperature",
+        "maximum_temperature_2m temperature_2m_max tmmx tmax t_max max_temperature "
+        "tx",
         cell_method="maximum",
     ),
     _forcing(
         "temperature_min", "degC", (-95, 55), "daily minimum air temperature at 2 m",
         cf="air_temperature",
         aliases="tasmin mn2t minimum_2m_temperature_since_previous_post_processing "
-        "minimum_temperature_2m temperature_2m_min tmmn tmin t_min min_temperature",
+        "minimum_temperature_2m temperature_2m_min tmmn tmin t_min min_temperature "
+        "tn",
         cell_method="minimum",
     ),
     _forcing(
@@ -164,6 +168,14 @@ FORCINGS: tuple[Variable, ...] = (
         aliases="rsds ssrd surface_solar_radiation_downwards "
         "surface_solar_radiation_downwards_mean swdown dswrf "
         "downward_shortwave_radiation swd srad solar_radiation",
+    ),
+    _forcing(  # see `daylight` in matching: Daymet calls it srad too
+        "daylight_shortwave_radiation", "W m-2", (0, 1200),
+        "downward shortwave radiation, mean from sunrise to sunset",
+    ),
+    _forcing(
+        "day_length", "s", (0, 86400), "time from sunrise to sunset",
+        aliases="dayl daylength",
     ),
     _forcing(
         "longwave_radiation", "W m-2", (30, 600),
@@ -408,17 +420,34 @@ _FORBIDDEN: tuple[tuple[str, str], ...] = (
     (r"soil_moisture(_.*)?|sm_\d+cm|(mass_content_of_water_in_)?soil_water.*",
      _SOIL_WATER),
     (r"volumetric_soil_water.*|swvl\d.*|mrsos?|swc_pc_.*", _SOIL_WATER),
-    (r"pev|potential_evaporation(_sum)?|pet_era5(_?land)?", _ERA5_PET),
+    (r"(pet_mean|aridity)_era5_?land", _ERA5_PET),
+    (r"pev|potential_evaporation(_sum)?(_era5_?land)?|pet_era5(_?land)?", _ERA5_PET),
 )  # fmt: skip
+_CARAVAN_MARKS = {
+    "moisture_index",
+    "total_precipitation_sum",
+    "potential_evaporation_sum",
+}
+_CARAVAN_PET = re.compile(r"pet_mean|aridity", re.IGNORECASE)
+
+PRODUCTS = re.compile(
+    r"_(daymet|era5[_-]?land|era5|nldas2?|maurer(_extended)?|gridmet|prism|mswep|mswx|"
+    r"chirps|e[_-]?obs|eobs|imerg|cru|gldas|hadukgrid|haduk|camels|fao_pm)$",
+    re.IGNORECASE,
+)
+"""Ending of a name that says from which product the values are."""
 
 
-def forbidden(name: str) -> str | None:
+def forbidden(name: str, beside: Collection[str] = ()) -> str | None:
     """Why a variable of this name is never an input, or None if it may be one.
 
     Parameters
     ----------
     name : str
         Name of a variable in a Dataset, in any case.
+    beside : collection of str
+        The Dataset's other names: PET and aridity of Caravan's attribute tables, which
+        come from ERA5-Land's potential evaporation, are known by their neighbours.
 
     Returns
     -------
@@ -435,6 +464,8 @@ def forbidden(name: str) -> str | None:
     for pattern, reason in _FORBIDDEN:
         if re.fullmatch(pattern, name, flags=re.IGNORECASE):
             return reason
+    if _CARAVAN_PET.fullmatch(name) and _CARAVAN_MARKS & set(beside):
+        return _ERA5_PET
     return None
 
 

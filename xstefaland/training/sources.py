@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from xstefaland.inputs import climate, humidity, pet
+from xstefaland.inputs.formulas import climate, humidity, pet
 
 Floats = NDArray[np.float32]
 SECONDS_PER_DAY = 86400.0

@@ -16,9 +16,15 @@ from hypothesis import strategies as st
 
 from xstefaland import set_options
 from xstefaland.errors import InputError
-from xstefaland.inputs.checks import check
+from xstefaland.inputs.examine import Hints, examine
 from xstefaland.inputs.report import Report
 from xstefaland.inputs.requirements import Requirements, VariableSpec
+
+
+def check(ds: xr.Dataset, requirements: Requirements, **hints: Any) -> Report:
+    """What an examination reports."""
+    return examine(ds, requirements, Hints(**hints)).report
+
 
 RAIN = VariableSpec("precipitation", "mm d-1")
 WARM = VariableSpec("temperature", "degC")
@@ -79,7 +85,6 @@ def test_everything_wrong_at_once(requirements: Requirements) -> None:
         "no variable 'x'",
         "no variable 'y'",
         "time is not sorted",
-        "ds.isel(level=0, drop=True)",
         "'lat' has length 0",
         'ds.chunk({"time": -1})',
         "no units stated for 'pr', 'tas'",
@@ -88,8 +93,8 @@ def test_everything_wrong_at_once(requirements: Requirements) -> None:
         "'sp' and 'ps' could all be it",
     ):
         assert part in text
-    assert len(report.problems) == 10
-    assert "10 problems" in str(report)
+    assert len(report.problems) == 9
+    assert "9 problems" in str(report)
 
 
 def test_missing_units(basins: xr.Dataset, requirements: Requirements) -> None:
@@ -196,10 +201,14 @@ def test_extra_dimension(basins: xr.Dataset, requirements: Requirements) -> None
     text = problem(check(basins.assign(tas=level), requirements))
     assert "'level' is one of 'tas' but not of 'pr'" in text
     assert "ds.isel(level=0, drop=True)" in text
-    wide = basins.expand_dims(level=[1000, 850], member=[0])
-    text = problem(check(wide, requirements))
-    assert "3 dimensions besides time (level, member, basin)" in text
-    assert "ds.isel(member=0, drop=True)" in text
+
+
+def test_ensembles_are_sites(basins: xr.Dataset, requirements: Requirements) -> None:
+    """As many site dimensions as there are."""
+    wide = basins.expand_dims(scenario=["a", "b"], member=[0, 1, 2])
+    report = check(wide, requirements)
+    assert report.ok
+    assert report.facts["Sites"] == "2 x 3 x 4 (scenario, member, basin)"
 
 
 def test_attribute_with_layers(basins: xr.Dataset, requirements: Requirements) -> None:
@@ -252,6 +261,7 @@ def test_unknown_latitude(basins: xr.Dataset, requirements: Requirements) -> Non
     """Without latitude PET is missing, and the report says why."""
     report = check(basins.drop_vars("gauge_lat"), requirements)
     assert report.ok
+    assert "latitude of the sites is unknown" in report.warnings[0]
     assert report.facts["Latitude"] == "unknown, so no PET from it"
     pet = row(report, "potential_evapotranspiration")
     assert pet[:2] == ("could be derived with latitude", "missing")

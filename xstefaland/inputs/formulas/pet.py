@@ -44,6 +44,43 @@ def extraterrestrial_radiation(
     return _radiation(latitude, day_of_year, np.dtype(np.float64))
 
 
+def day_length(latitude: npt.ArrayLike, day_of_year: npt.ArrayLike) -> Array:
+    """Time from sunrise to sunset (FAO-56, equation 34).
+
+    Parameters
+    ----------
+    latitude : array_like, shape (...)
+        Latitude [degrees north]; NaN gives NaN.
+    day_of_year : array_like, shape (time,)
+        Day of the year, 1 to 366.
+
+    Returns
+    -------
+    ndarray, shape (..., time)
+        Seconds, between 0 and 86 400.
+
+    Examples
+    --------
+    FAO-56, example 9: 3 September at 20 degrees south.
+
+    >>> round(float(day_length(-20, [246])[0]) / 3600, 1)
+    11.7
+    """
+    phi = np.radians(np.asarray(latitude, dtype=np.float64))[..., np.newaxis]
+    return np.asarray(86400 / np.pi * _sunset(phi, np.asarray(day_of_year)))
+
+
+def _declination(day_of_year: Array) -> Array:
+    """Declination of the sun [rad] (FAO-56, equation 24)."""
+    return np.asarray(0.409 * np.sin(2 * np.pi / 365 * day_of_year - 1.39))
+
+
+def _sunset(phi: Array, day_of_year: Array) -> Array:
+    """Hour angle at sunset [rad], 0 in the polar night (FAO-56, equation 25)."""
+    slope = -np.tan(phi) * np.tan(_declination(day_of_year))
+    return np.asarray(np.arccos(np.clip(slope, -1, 1)))
+
+
 def _radiation(
     latitude: npt.ArrayLike, day_of_year: npt.ArrayLike, dtype: np.dtype[Any]
 ) -> Array:
@@ -52,8 +89,7 @@ def _radiation(
     phi = np.radians(np.asarray(latitude, dtype=np.float64))[..., np.newaxis]
     angle = 2 * np.pi / 365 * days
     distance = 1 + 0.033 * np.cos(angle)  # inverse, relative
-    declination = 0.409 * np.sin(angle - 1.39)
-    sunset = np.arccos(np.clip(-np.tan(phi) * np.tan(declination), -1, 1))
+    declination, sunset = _declination(days), _sunset(phi, days)
     daily = sunset * np.sin(phi) * np.sin(declination)
     daily = daily + np.cos(phi) * np.cos(declination) * np.sin(sunset)
     table = np.maximum(24 * 60 / np.pi * SOLAR_CONSTANT * distance * daily, 0)

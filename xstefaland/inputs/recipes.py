@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from xstefaland.inputs import humidity
-from xstefaland.inputs.climate import CLIMATE_INDICES, climate_indices
-from xstefaland.inputs.pet import oudin
+from xstefaland.inputs.formulas import humidity
+from xstefaland.inputs.formulas.climate import CLIMATE_INDICES, climate_indices
+from xstefaland.inputs.formulas.pet import day_length, oudin
+from xstefaland.inputs.variables import CATALOGUE
 
 Array = npt.NDArray[Any]
 
+SECONDS_PER_DAY = 86400.0
 LATITUDE = "latitude"
 """Name under which recipes ask for the latitude of a site [degrees north]."""
 
@@ -85,6 +87,16 @@ def _speed(east: Array, north: Array, dates: pd.DatetimeIndex) -> Array:
     return humidity.wind_speed_from_components(east, north)
 
 
+def _whole_day(daylight: Array, length: Array, dates: pd.DatetimeIndex) -> Array:
+    return np.asarray(daylight * length / SECONDS_PER_DAY)
+
+
+def _whole_day_at(daylight: Array, latitude: Array, dates: pd.DatetimeIndex) -> Array:
+    length = day_length(latitude[..., 0], dates.day_of_year)
+    return np.asarray(daylight * length / SECONDS_PER_DAY)
+
+
+_DAYLIGHT = "daylight_shortwave_radiation"
 _RAIN, _WARM, _PET = "precipitation", "temperature", "potential_evapotranspiration"
 _CLIMATE_INGREDIENTS = {
     "pet_mean": (_PET,),
@@ -106,6 +118,10 @@ RECIPES: tuple[Recipe, ...] = (
            "from specific humidity, pressure by elevation", _at_elevation),
     Recipe("vapour_pressure", ("relative_humidity", _WARM), "FAO-56", _relative),
     Recipe("relative_humidity", ("vapour_pressure", _WARM), "FAO-56", _saturation),
+    Recipe("shortwave_radiation", (_DAYLIGHT, "day_length"),
+           "daylight mean times length of day", _whole_day),
+    Recipe("shortwave_radiation", (_DAYLIGHT, LATITUDE),
+           "daylight mean times length of day (FAO-56)", _whole_day_at),
     Recipe("wind_speed", ("eastward_wind", "northward_wind"),
            "speed of the mean wind", _speed),
     *(Recipe(name, _CLIMATE_INGREDIENTS.get(name, (_RAIN,)), "from the forcing")
@@ -141,21 +157,25 @@ def ingredients_of(name: str) -> frozenset[str]:
     return frozenset(found - {name})
 
 
-def derive_climate(have: dict[str, Array], dates: pd.DatetimeIndex) -> dict[str, Array]:
-    """Climate attributes from the forcings there are.
+def climate_attributes(
+    have: dict[str, Array], dates: pd.DatetimeIndex
+) -> dict[str, Array]:
+    """Climate attributes from the forcings there are, within their valid ranges.
 
     Parameters
     ----------
     have : dict of str to ndarray, shape (..., time)
         Forcings by canonical name; those that are not there count as missing.
     dates : pandas.DatetimeIndex, shape (time,)
-        Every day of the record.
+        Every day of the reference period.
 
     Returns
     -------
     dict of str to ndarray, shape (...)
-        See :func:`xstefaland.inputs.climate.climate_indices`.
+        See :func:`xstefaland.inputs.formulas.climate.climate_indices`; the aridity of
+        a place without rain is the largest of the catalogue.
     """
     nothing = np.full(len(dates), np.nan, dtype=np.float32)
     rain, warm, pet = (have.get(name, nothing) for name in (_RAIN, _WARM, _PET))
-    return climate_indices(rain, warm, pet, dates)
+    indices = climate_indices(rain, warm, pet, dates)
+    return {n: np.clip(v, *CATALOGUE[n].valid_range) for n, v in indices.items()}

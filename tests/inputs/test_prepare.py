@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstefaland.errors import InputError, MissingVariableError
-from xstefaland.inputs.arrays import Prepared, prepare
-from xstefaland.inputs.assembly import Assembly, ForcingBlock, Output
-from xstefaland.inputs.climate import climate_indices
-from xstefaland.inputs.pet import oudin
+from xstefaland.inputs.chunk import Assembly, forcing_values
+from xstefaland.inputs.formulas.climate import climate_indices
+from xstefaland.inputs.formulas.pet import oudin
+from xstefaland.inputs.prepare import Prepared, prepare
+from xstefaland.inputs.readings import Reading
 from xstefaland.inputs.requirements import Requirements, VariableSpec
-from xstefaland.inputs.units import conversion
+from xstefaland.inputs.units import IDENTITY, conversion
 
 RAIN = VariableSpec("precipitation", "mm d-1")
 WARM = VariableSpec("temperature", "degC")
@@ -85,7 +87,7 @@ def test_layout(basins: xr.Dataset, requirements: Requirements) -> None:
     assert prepared.forcing["variable"].values.tolist() == names
     assert np.isnan(values(prepared, "shortwave_radiation")).all()
     assert prepared.time.equals(basins.indexes["time"])
-    assert prepared.report.ok
+    assert prepared.examination.report.ok
 
 
 def test_values(basins: xr.Dataset, requirements: Requirements) -> None:
@@ -329,16 +331,14 @@ def test_empty_site_among_others(basins: xr.Dataset) -> None:
 def test_blocks_travel() -> None:
     """What goes into a task graph can be pickled, and works afterwards."""
     days = pd.date_range("2000-01-01", periods=3)
-    assembly = Assembly(
-        (("precipitation", conversion("m", "mm d-1", daily=True)),),
-        (),
-        days,
-        np.array([0, 2]),
+    reading = Reading(
+        "precipitation", "tp", RAIN, conversion("m", "mm d-1", daily=True)
     )
-    block = pickle.loads(
-        pickle.dumps(ForcingBlock(assembly, (Output("precipitation"), None)))
-    )
-    result = block(np.array([[0.001, 0.002]]))
+    assembly = Assembly((reading,), (), days, np.array([0, 2]))
+    columns = (("precipitation", IDENTITY), None)
+    function = partial(forcing_values, assembly=assembly, columns=columns)
+    result, rejected = pickle.loads(pickle.dumps(function))(np.array([[0.001, 0.002]]))
+    assert rejected.tolist() == [0]
     nan = np.nan
     np.testing.assert_allclose(result, [[[1, nan], [nan, nan], [2, nan]]])
 

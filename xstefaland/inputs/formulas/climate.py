@@ -89,11 +89,11 @@ def climate_indices(
 
     Notes
     -----
-    High precipitation is at least five times the mean, low precipitation less than
-    1 mm d-1; durations are mean lengths of runs of such days, which a missing day
-    ends. Snow is what falls on days below 0 degC. Seasonality is equation 14 of Woods
-    (2009), its sine curves fitted by least squares. `temperature_range` is the warmest
-    minus the coldest month of the mean annual cycle.
+    High precipitation is at least five times the mean and more than none, low
+    precipitation less than 1 mm d-1; durations are mean lengths of runs of such days,
+    which a missing day ends. Snow is what falls on days below 0 degC. Seasonality is
+    equation 14 of Woods (2009), its sine curves fitted by least squares.
+    `temperature_range` is the warmest minus the coldest month of the mean annual cycle.
 
     References
     ----------
@@ -146,7 +146,8 @@ def _mean(values: Array) -> Array:
 def _precipitation_indices(rain: Array) -> dict[str, Array]:
     mean = _mean(rain)
     days = (~np.isnan(rain)).sum(axis=-1)
-    events = {"high": rain >= 5 * mean[..., np.newaxis], "low": rain < 1}
+    high = (rain > 0) & (rain >= 5 * mean[..., np.newaxis])  # never where none falls
+    events = {"high": high, "low": rain < 1}
     indices = {"p_mean": mean}
     for name, event in events.items():
         count = event.sum(axis=-1)
@@ -185,7 +186,7 @@ def _joint_indices(
     rainy = np.where(mean > 0, mean, np.nan)
     return {
         "pet_mean": pet_mean,
-        "aridity": pet_mean / rainy,
+        "aridity": pet_mean / mean,  # infinite where no rain falls
         "frac_snow": np.where(_enough(rain, warm), snow / total, np.nan),
         "p_seasonality": np.where(_enough(rain, warm), timing / rainy, np.nan),
     }

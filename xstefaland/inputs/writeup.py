@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import xarray as xr
 
 from xstefaland.geometry.sites import LatitudeSource
-from xstefaland.inputs.matching import Matcher
+from xstefaland.inputs.axes import every_day
+from xstefaland.inputs.matching import Matcher, Origin
 from xstefaland.inputs.readings import Reading
 from xstefaland.inputs.report import COLUMNS
 from xstefaland.inputs.requirements import Requirements, VariableSpec
-from xstefaland.inputs.sources import HIDDEN, Source
-from xstefaland.inputs.timeaxis import every_day
 
 
 def _needed_for(variable: VariableSpec, requirements: Requirements) -> str:
@@ -23,25 +24,21 @@ def _needed_for(variable: VariableSpec, requirements: Requirements) -> str:
 
 def table(
     requirements: Requirements,
-    sources: dict[str, Source],
-    readings: dict[str, Reading],
+    origins: Mapping[str, Origin],
+    readings: Mapping[str, Reading],
 ) -> pd.DataFrame:
     """Tabulate where every variable of the model comes from."""
     rows = []
     for variable in requirements.variables:
-        source = sources[variable.name]
-        found, how, units = "", source.how, variable.units or ""
-        if source.match:
+        origin = origins[variable.name]
+        found, units = origin.why, variable.units or ""
+        if origin.source:
             reading = readings[variable.name]
             found, units = reading.source, reading.change
-        elif source.recipe:
-            found = f"{', '.join(source.recipe.ingredients)}: {source.recipe.note}"
-        elif source.missing == HIDDEN:
-            how = "hidden"
-        elif source.missing != "-":
-            found = source.missing
+        elif origin.recipe:
+            found = f"{', '.join(origin.recipe.ingredients)}: {origin.recipe.note}"
         needed = _needed_for(variable, requirements)
-        rows.append((variable.name, needed, found, how, units))
+        rows.append((variable.name, needed, found, origin.how, units))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -50,7 +47,7 @@ def facts(
     dims: tuple[str, ...],
     days: pd.DatetimeIndex,
     latitude: LatitudeSource | None,
-    readings: dict[str, Reading],
+    readings: Mapping[str, Reading],
 ) -> dict[str, str]:
     """Describe sites, days, latitude and chunks in a few words each."""
     sizes = " x ".join(str(ds.sizes[dim]) for dim in dims)
@@ -60,11 +57,10 @@ def facts(
         texts["Days"] = f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}, {len(days)} days"
         texts["Days"] += f", {gaps} missing days are inserted" if gaps else ""
     texts["Latitude"] = str(latitude) if latitude else "unknown, so no PET from it"
-    lazy = [
-        reading.source for reading in readings.values() if ds[reading.source].chunks
-    ]
+    lazy = [reading.source for reading in readings.values() if reading.lazy]
     if lazy:
-        blocks = {d: len(c) for d, c in ds[lazy[0]].chunksizes.items()}
+        sizes_of = ds[lazy[0]].variable.chunksizes
+        blocks = {dim: len(sizes) for dim, sizes in sizes_of.items()}
         text = ", ".join(f"{blocks[dim]} along {dim}" for dim in dims if dim in blocks)
         texts["Data"] = f"lazy, chunks: {text or 'one'}"
     return texts
@@ -73,7 +69,7 @@ def facts(
 def ignored(
     ds: xr.Dataset,
     matcher: Matcher,
-    readings: dict[str, Reading],
+    readings: Mapping[str, Reading],
     latitude: LatitudeSource | None,
 ) -> dict[str, str]:
     """List the variables that were not used and why; coordinates if they could be."""
@@ -89,12 +85,12 @@ def ignored(
     }
 
 
-def helpful(requirements: Requirements, sources: dict[str, Source]) -> str:
+def helpful(requirements: Requirements, origins: Mapping[str, Origin]) -> str:
     """Name the missing inputs that weigh most: required, forcings, attribute groups."""
     absent = [
         variable
         for variable in requirements.forcing
-        if sources[variable.name].missing not in ("", HIDDEN)
+        if origins[variable.name].how == "missing"
     ]
     needed = {name for group in requirements.required for name in group}
     absent.sort(key=lambda variable: variable.name not in needed)
@@ -104,8 +100,7 @@ def helpful(requirements: Requirements, sources: dict[str, Source]) -> str:
         groups.setdefault(variable.group or "other", []).append(variable)
     whole = 0
     for group, members in groups.items():
-        reasons = [sources[variable.name].missing for variable in members]
-        if whole < 3 and all(reasons) and HIDDEN not in reasons:
+        if whole < 3 and all(origins[v.name].how == "missing" for v in members):
             whole += 1
             names = ", ".join(variable.name for variable in members[:3])
             texts.append(f"attributes of {group} ({names})")

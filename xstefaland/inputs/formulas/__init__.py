@@ -1,0 +1,1 @@
+"""Pure formulas on plain arrays: potential evapotranspiration, humidity, climate."""
