@@ -143,3 +143,27 @@ def test_lazy_latitudes_stay_lazy(
     with no_compute():
         found = latitude(ds, ("y", "x"), find_latitude(ds, ("y", "x")))
     assert found.chunks == ((2, 2), (2, 2))
+
+
+def test_radians() -> None:
+    """A latitude in radians is converted."""
+    lat = ("site", [np.pi / 4], {"units": "radians", "standard_name": "latitude"})
+    ds = xr.Dataset(coords={"lat": lat})
+    found = latitude(ds, ("site",), find_latitude(ds, ("site",)))
+    np.testing.assert_allclose(found, 45)
+
+
+def test_projected_kilometres() -> None:
+    """Coordinates in kilometres mean the same places as in metres."""
+    crs = {"crs_wkt": "EPSG:32617"}
+    places = []
+    for unit, factor in (("m", 1.0), ("km", 1e-3)):
+        coords = {
+            "x": ("x", np.array([4e5, 5e5]) * factor, {"units": unit}),
+            "y": ("y", np.array([4.9e6, 5e6]) * factor, {"units": unit}),
+            "spatial_ref": ((), 0, crs),
+        }
+        ds = xr.Dataset(coords=coords)
+        places.append(latitude(ds, ("y", "x"), find_latitude(ds, ("y", "x"))))
+    np.testing.assert_allclose(places[0], places[1], atol=1e-5)
+    assert abs(float(places[1][1, 1]) - 45.153) < 0.01

@@ -159,3 +159,14 @@ def test_all_indices_have_the_shape_of_the_sites() -> None:
     indices = climate_indices(rain, 10 + 5 * wave(0), rain[0, 0], DATES)
     assert {index.shape for index in indices.values()} == {(2, 3)}
     assert {index.dtype for index in indices.values()} == {np.dtype(np.float64)}
+
+
+def test_a_place_without_rain() -> None:
+    """No day is one of high precipitation, and aridity has no bound."""
+    dates = pd.date_range("2000-01-01", "2003-12-31")
+    nothing, warm = np.zeros(len(dates)), np.full(len(dates), 20.0)
+    found = climate_indices(nothing, warm, np.full(len(dates), 5.0), dates)
+    assert found["high_prec_freq"] == 0
+    assert found["high_prec_dur"] == 0
+    assert found["low_prec_freq"] == 365.25
+    assert np.isposinf(found["aridity"])

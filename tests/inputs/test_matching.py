@@ -235,3 +235,85 @@ def test_an_index_can_be_an_attribute_by_its_exact_name() -> None:
     match = Matcher(ds, weights).find("lat")
     assert match is not None
     assert match.how == "name"
+
+
+@pytest.mark.parametrize(
+    ("source", "attrs", "name"),
+    [
+        ("air_temperature", {"cell_methods": "time: maximum"}, "temperature_max"),
+        ("tas", {"cell_methods": "area: mean time: minimum"}, "temperature_min"),
+        ("temperature", {"cell_methods": "time: maximum"}, "temperature_max"),
+        ("tasmax", {"cell_methods": "time: maximum"}, "temperature_max"),
+        ("avg_tprate", {}, "precipitation"),
+        ("mtpr", {}, "precipitation"),
+        ("rr", {}, "precipitation"),
+        ("tg", {}, "temperature"),
+        ("tx", {}, "temperature_max"),
+        ("tn", {}, "temperature_min"),
+        ("prcp_daymet", {}, "precipitation"),
+        ("tmean_era5land", {}, "temperature"),
+        ("temperature_ERA5_LAND", {}, "temperature"),
+        ("precipitation_mswep", {}, "precipitation"),
+    ],
+)
+def test_products_and_methods(source: str, attrs: dict[str, str], name: str) -> None:
+    """Names of products with endings of theirs; what a method says goes first."""
+    matcher = Matcher(dataset(**{source: attrs}), REQUIREMENTS)
+    matched = [v.name for v in DAILY if matcher.find(v.name)]
+    assert matched == [name]
+
+
+def test_two_products_are_a_choice() -> None:
+    """Precipitation of two products: none is taken without a word."""
+    matcher = Matcher(dataset(prcp_daymet={}, prcp_nldas={}), REQUIREMENTS)
+    assert matcher.find("precipitation") is None
+    assert "'prcp_daymet' and 'prcp_nldas' could all be it" in matcher.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("level", "attrs"),
+    [
+        ({"pressure_level": 850.0}, {}),
+        ({"plev": ((), 85000.0, {"standard_name": "air_pressure"})}, {}),
+        ({"height": ((), 100.0, {"standard_name": "height"})}, {}),
+        ({}, {"GRIB_typeOfLevel": "isobaricInhPa"}),
+    ],
+)
+def test_weather_aloft_is_not_that_at_the_ground(
+    level: dict[str, Any], attrs: dict[str, str]
+) -> None:
+    """A scalar pressure level, or a height far above two metres."""
+    air = {"standard_name": "air_temperature", "units": "K", **attrs}
+    ds = dataset(t=air).assign_coords(level)
+    matcher = Matcher(ds, REQUIREMENTS)
+    assert matcher.find("temperature") is None
+    assert "looks like temperature, but it lies" in matcher.why_ignored("t")
+
+
+def test_two_metres_is_the_ground() -> None:
+    """CMIP gives the height as a scalar coordinate."""
+    ds = dataset(tas={}).assign_coords(height=((), 2.0, {"standard_name": "height"}))
+    assert found(ds, "temperature") == ("tas", "alias")
+
+
+def test_the_evapotranspiration_of_caravan_is_refused() -> None:
+    """It comes from ERA5-Land's potential evaporation; CAMELS' own does not."""
+    asked = Requirements((), (VariableSpec("p_mean", "mm d-1"),))
+    values = {name: ("basin", [6.5]) for name in ("pet_mean", "aridity")}
+    camels = Matcher(xr.Dataset(values), asked)
+    assert camels.find("pet_mean") is not None
+    caravan = xr.Dataset({**values, "moisture_index": ("basin", [0.1])})
+    for name in ("pet_mean", "aridity"):
+        matcher = Matcher(caravan, asked)
+        assert matcher.find(name) is None
+        assert "potential evaporation of ERA5" in matcher.why_ignored(name)
+
+
+def test_radiation_of_daymet_is_a_mean_over_daylight() -> None:
+    """Beside the length of the day, or when it says so itself."""
+    ds = dataset(srad={"units": "W m-2"}, dayl={"units": "s"})
+    assert found(ds, "shortwave_radiation") is None
+    assert found(ds, "daylight_shortwave_radiation") == ("srad", "alias")
+    said = {"long_name": "daylight average incident shortwave radiation"}
+    assert found(dataset(srad=said), "daylight_shortwave_radiation") is not None
+    assert found(dataset(srad={}), "shortwave_radiation") == ("srad", "alias")

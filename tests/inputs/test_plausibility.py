@@ -129,3 +129,49 @@ def test_samples_are_small_and_not_empty(shape: tuple[int, int, int]) -> None:
     part = sample(values)
     assert 0 < part.size <= 150_000
     assert part.base is not None
+
+
+YEARS = 4 * 365
+SEASON = 12 + 10 * np.sin(2 * np.pi * np.arange(YEARS) / 365) + RNG.normal(0, 3, YEARS)
+SHOWERS = np.where(RNG.random(YEARS) < 0.4, RNG.gamma(0.8, 9, YEARS), 0)
+CLOUDS = RNG.uniform(0.6, 1, YEARS)
+SUN = 180 + 110 * np.sin(2 * np.pi * np.arange(YEARS) / 365) * CLOUDS
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "label", "likely"),
+    [
+        ("temperature", SEASON * 1.8 + 32, "degC", "degF"),
+        ("precipitation", SHOWERS * 30, "mm d-1", "mm month-1"),
+        ("precipitation", SHOWERS / 25.4, "mm d-1", "inch d-1"),
+        ("precipitation", SHOWERS * 10, "mm d-1", "0.1 mm d-1"),
+        ("precipitation", SHOWERS / 1000, "mm d-1", "m d-1"),
+        ("precipitation", SHOWERS / 24, "mm", "mm h-1"),
+        ("precipitation", SHOWERS / 24000, "m", "m h-1"),
+        ("shortwave_radiation", SUN * 86400 / 24, "J m-2", "J m-2 h-1"),
+    ],
+)
+def test_likely_mistakes_of_a_record(
+    name: str, values: np.ndarray, label: str, likely: str
+) -> None:
+    """A year or more tells by its mean, rain by its wettest day."""
+    text = implausible(values, VARIABLES[name], source="x", units=label)
+    assert text is not None
+    options = text[text.index("are these") : text.index("?")]
+    assert likely in options.removeprefix("are these ").split(" or ")
+    assert implausible(values, VARIABLES[name], units=likely) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("precipitation", np.where(np.arange(YEARS) % 400 == 0, 12.0, 0.0)),  # desert
+        ("precipitation", SHOWERS * 3.5),  # a rainforest, 10 mm a day
+        ("precipitation", np.zeros(YEARS)),
+        ("temperature", SEASON + 16),
+        ("shortwave_radiation", np.maximum(SUN - 110, 0)),  # polar
+    ],
+)
+def test_extreme_climates_are_no_mistake(name: str, values: np.ndarray) -> None:
+    """Deserts, rainforests and polar nights."""
+    assert implausible(values, VARIABLES[name]) is None

@@ -16,8 +16,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xstefaland import set_options
 from xstefaland.errors import InputError, MissingVariableError
 from xstefaland.inputs.chunk import Assembly, forcing_values
+from xstefaland.inputs.examine import Hints
 from xstefaland.inputs.formulas.climate import climate_indices
 from xstefaland.inputs.formulas.pet import oudin
 from xstefaland.inputs.prepare import Prepared, prepare
@@ -29,6 +31,7 @@ RAIN = VariableSpec("precipitation", "mm d-1")
 WARM = VariableSpec("temperature", "degC")
 PET = VariableSpec("potential_evapotranspiration", "mm d-1")
 WET = VariableSpec("relative_humidity", "percent")
+MOMENT = np.datetime64("2003-01-01")
 SMALL = Requirements(
     (RAIN, WARM, WET, PET),
     (
@@ -349,3 +352,149 @@ def test_a_chunk_costs_few_tasks(grid: xr.Dataset) -> None:
     many = prepare(grid.chunk(lat=1, lon=1, time=-1), SMALL).forcing
     added = len(dict(many.data.dask)) - len(dict(few.data.dask))
     assert added / 11 < 12
+
+
+def lazily(ds: xr.Dataset, **chunks: int) -> xr.Dataset:
+    """The same on dask arrays."""
+    return ds.chunk({"time": -1, **chunks})
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_required_inputs_are_judged_by_site(basins: xr.Dataset, lazy: bool) -> None:
+    """A site without any rain among others is NaN, in memory and in a chunk."""
+    basins["pr"].values[2] = np.nan
+    ds = lazily(basins, basin=1) if lazy else basins
+    forcing = prepare(ds, SMALL).forcing.compute()
+    assert np.isnan(forcing[2]).all()
+    assert not np.isnan(forcing.sel(variable="temperature")[[0, 1, 3]]).any()
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_impossible_values_are_missing_and_counted(
+    basins: xr.Dataset, lazy: bool
+) -> None:
+    """The same in memory and in a chunk, with one count a site."""
+    basins["pr"].values[0, :5] = -9999
+    basins["tas"].values[1, 7] = 1e20
+    ds = lazily(basins, basin=2) if lazy else basins
+
+    def run() -> tuple[xr.DataArray, xr.DataArray]:
+        prepared = prepare(ds, SMALL)
+        return prepared.forcing.compute(), prepared.rejected.compute()
+
+    with pytest.warns(UserWarning, match="taken as missing"):
+        forcing, rejected = run()
+    assert np.isnan(forcing.sel(variable="precipitation")[0, :5]).all()
+    assert np.isnan(forcing.sel(variable="temperature")[1, 7])
+    assert rejected.values.tolist() == [5, 1, 0, 0]
+
+
+def test_impossible_values_can_be_kept(basins: xr.Dataset) -> None:
+    """A user who knows better says so; fills are no values even then."""
+    basins["tas"].values[0, :2] = [400.0, 1e20]
+    with set_options(out_of_range="keep", validation="ignore"):
+        warm = prepare(basins, SMALL).forcing.sel(variable="temperature")
+    np.testing.assert_allclose(warm[0, :2], [126.85, np.nan], rtol=1e-5)
+
+
+def test_lazy_values_are_checked_where_they_are_computed(basins: xr.Dataset) -> None:
+    """Kelvin labelled degC: one warning for all chunks, or an error when asked."""
+    wrong = basins.assign(tas=basins["tas"].assign_attrs(units="degC"))
+    prepared = prepare(lazily(wrong, basin=1), SMALL)
+    with pytest.warns(UserWarning, match="are these K") as caught:
+        prepared.forcing.compute()
+    assert len(caught) == 1
+    other = wrong.assign(tas=wrong["tas"] + 0.5)
+    other["tas"].attrs = {"units": "degC"}
+    with set_options(validation="raise"):
+        prepared = prepare(lazily(other, basin=1), SMALL)
+    with pytest.raises(InputError, match="are these K"):
+        prepared.forcing.compute()
+
+
+def test_climate_of_a_reference_period(basins: xr.Dataset) -> None:
+    """Attributes come from the period alone, and the rest of the record is free."""
+    period = slice("2000", "2002")
+    hints = Hints(climate=period)
+    part = prepare(basins.sel(time=period), SMALL).attributes
+    whole = prepare(basins, SMALL, hints).attributes
+    np.testing.assert_array_equal(part, whole)
+    changed = basins.assign(pr=basins["pr"].where(basins["time"] < MOMENT, 0))
+    np.testing.assert_array_equal(prepare(changed, SMALL, hints).attributes, whole)
+    short = prepare(basins, SMALL, Hints(climate=slice("2000", "2001")))
+    assert np.isnan(short.attributes.sel(attribute="aridity")).all()
+    table = short.examination.report.table.set_index("name")
+    assert table.loc["aridity", "found as"] == (
+        "needs 3 complete years, climate= has 2.0"
+    )
+
+
+def test_climate_from_a_table(basins: xr.Dataset) -> None:
+    """Site by site, whatever their order; sites that it lacks have none."""
+    table = xr.Dataset(
+        {"aridity": ("basin", [2.0, 1.0, 0.5])}, coords={"basin": [13, 11, 14]}
+    )
+    got = prepare(basins, SMALL, Hints(climate=table)).attributes
+    np.testing.assert_array_equal(got.sel(attribute="aridity"), [1, np.nan, 2, 0.5])
+    none = prepare(basins, SMALL, Hints(climate="none")).attributes
+    assert np.isnan(none.sel(attribute="aridity")).all()
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        (xr.Dataset({"rain": ("basin", [1.0])}), "none of which is a climate"),
+        (xr.Dataset({"aridity": ("gauge", [1.0])}), "'gauge' is none of the Dataset's"),
+        (xr.Dataset({"aridity": ("basin", [1.0])}), "length 1 and no labels"),
+    ],
+)
+def test_a_wrong_table_of_climate(
+    basins: xr.Dataset, table: xr.Dataset, text: str
+) -> None:
+    """Each with what is needed."""
+    with pytest.raises(InputError, match=text):
+        prepare(basins, SMALL, Hints(climate=table))
+
+
+@pytest.mark.parametrize(
+    "latitude", ["where", 45.0, xr.DataArray([45.0] * 4, dims="basin")]
+)
+def test_latitude_is_given(basins: xr.Dataset, latitude: object) -> None:
+    """By a name, a number or an array; without it PET is lost, and that is said."""
+    bare = basins.drop_vars("gauge_lat")
+    with pytest.warns(UserWarning, match=r"cannot be derived; pass latitude="):
+        lost = prepare(bare, SMALL)
+    assert np.isnan(values(lost, "potential_evapotranspiration")).all()
+    ds = bare.assign_coords(where=("basin", [45.0] * 4))
+    hints = Hints(latitude=latitude)  # type: ignore[arg-type]
+    prepared = prepare(ds, SMALL, hints)
+    assert (prepared.latitude == 45).all()
+    assert not np.isnan(values(prepared, "potential_evapotranspiration")).any()
+
+
+@pytest.mark.parametrize("latitude", ["nowhere", True, [45.0]])
+def test_a_wrong_latitude(basins: xr.Dataset, latitude: object) -> None:
+    """A name that is not there, or something else."""
+    with pytest.raises(InputError, match="latitude="):
+        prepare(basins, SMALL, Hints(latitude=latitude))  # type: ignore[arg-type]
+
+
+def test_daymet_radiation_becomes_a_daily_mean(basins: xr.Dataset) -> None:
+    """Times the length of the day, given or from the latitude."""
+    asked = Requirements((VariableSpec("shortwave_radiation", "W m-2"),))
+    light = xr.full_like(basins["tas"], 400.0).assign_attrs(units="W m-2")
+    dayl = xr.full_like(basins["tas"], 43200.0).assign_attrs(units="s")
+    ds = basins.assign(srad=light, dayl=dayl)
+    assert (prepare(ds, asked).forcing == 200).all()
+    said = ds.drop_vars("dayl")
+    said["srad"].attrs["long_name"] = "daylight average radiation"
+    got = prepare(said, asked).forcing
+    assert 120 < got[1].min() < 160 < 240 < got[1].max() < 280  # 45 degrees north
+
+
+def test_warnings_point_to_the_caller(basins: xr.Dataset) -> None:
+    """Not into the package."""
+    wrong = basins.assign(tas=basins["tas"].assign_attrs(units="degC"))
+    with pytest.warns(UserWarning, match="are these K") as caught:
+        prepare(wrong, SMALL)
+    assert caught[0].filename == __file__

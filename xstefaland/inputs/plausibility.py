@@ -150,10 +150,15 @@ are these K? Then pass units={"tas": "K"}
     if variable.name in _YEARLY_MEAN and seen.days >= YEAR:
         text += f"mean {seen.mean:.3g}, "
     text += f"largest {seen.largest:.3g}){_verdict(seen, label, variable)}"
-    for other in _candidates(label, known.units):
-        if _fits(seen, other, variable, strict=True):
-            return f'{text}; are these {other}? Then pass units={{"{name}": "{other}"}}'
-    return f"{text}; check the units {label!r} and the variable"
+    likely = [
+        other
+        for other in dict.fromkeys(_candidates(label, known.units))
+        if _fits(seen, other, variable, strict=True)
+    ]
+    if not likely:
+        return f"{text}; check the units {label!r} and the variable"
+    call = f'units={{"{name}": "{likely[0]}"}}'
+    return f"{text}; are these {' or '.join(likely[:3])}? Then pass {call}"
 
 
 def _possible(values: Array, label: str, variable: VariableSpec) -> Array:
