@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from xstefaland.inputs.report import Report
-    from xstefaland.weights.access import WeightsLike
+    from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
 BatchSize = int | Literal["auto"]

@@ -24,7 +24,7 @@ from xstefaland.inputs.arrays import Prepared, prepare
 from xstefaland.inputs.checks import check as check_inputs
 from xstefaland.inputs.report import Report
 from xstefaland.inputs.requirements import Requirements
-from xstefaland.weights.access import WeightsLike
+from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
 
