@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 METADATA_KEY = "xstefaland"
 """Key of the card in the safetensors metadata."""
 
-LONGEST_HEADER = 8 * 2**20
+LONGEST_HEADER = 4 * 2**20
 """Bytes of names, shapes and card that a file may start with: reading JSON takes up to
 twenty times its length in memory."""
 
