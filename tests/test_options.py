@@ -109,7 +109,7 @@ def test_interleaved_blocks_restore():
 
 
 def test_every_call_gets_its_own_device(monkeypatch):
-    """`device=` of a call is that call's, though eight threads call at the same time."""
+    """`device=` of a call is its own, though eight threads call at the same time."""
     all_inside = Barrier(8, timeout=20)
 
     def after_the_others():
