@@ -272,7 +272,7 @@ class Workshop:
                 task,
                 self.encoder(),
                 name=name,
-                alias=system,
+                form=system,
                 description=text,
                 default_for=own,
                 training=json.loads((folder / "about.json").read_text()),

@@ -100,7 +100,7 @@ def embed(basins: xr.Dataset) -> pd.DataFrame:
 def predict_rivers(basins: xr.Dataset) -> xr.Dataset:
     """Predict streamflow, and the water balance by HBV where that head is at hand."""
     flow = basins.stefaland.predict("streamflow")
-    heads = xstefaland.weights.list().set_index("alias")
+    heads = xstefaland.weights.list().set_index("form")
     if not heads.cached.get("resconn-hbv", False):
         return flow.to_dataset()
     balance = basins.stefaland.predict(WATER_BALANCE, head="resconn-hbv")

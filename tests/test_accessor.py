@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 
 import xstefaland
-from xstefaland.accessor import StefaLandDataset
-from xstefaland.errors import WeightsError
+from xstefaland.accessor import CALLS, StefaLandDataset
+from xstefaland.errors import InputError, WeightsError
 from xstefaland.inference import api, chunks
 from xstefaland.testing import example_grid, example_points, tiny_head, tiny_weights
 
@@ -142,3 +142,65 @@ def test_check_of_a_target(weights: Any) -> None:
     how = dict(zip(report.table["name"], report.table["how"], strict=True))
     assert how["clay"] == "hidden"
     assert how["precipitation"] == "name"
+
+
+METHODS = ["check", "embed", "predict", "reconstruct", "suggest_chunks"]
+
+
+def test_every_method_of_a_dataset_is_named() -> None:
+    """A new method of Datasets must be told to callers from other objects."""
+    public = [name for name in vars(StefaLandDataset) if not name.startswith("_")]
+    assert sorted(public) == sorted(METHODS) == sorted(CALLS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_dataarray_says_what_to_do(method: str) -> None:
+    """A DataArray has no models' methods; the text has the call that works."""
+    rain = example_points(1, 10).precipitation.rename("rain")
+    message = rf'da\.to_dataset\(name="rain"\).*\.stefaland\.{method}\('
+    with pytest.raises(InputError, match=message):
+        getattr(rain.stefaland, method)
+    with pytest.raises(InputError, match='name="precipitation"'):
+        getattr(rain.rename(None).stefaland, method)
+    assert not hasattr(rain.stefaland, method)
+
+
+def quoted(tree: xr.DataTree, method: str) -> str:
+    """The call that a tree's error shows."""
+    with pytest.raises(InputError, match="not a DataTree") as caught:
+        getattr(tree.stefaland, method)
+    return str(caught.value).split("`")[3]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_datatree_says_what_to_do(
+    method: str, weights: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call that the text shows runs as it stands and has an answer per Dataset."""
+    if not hasattr(xr, "register_datatree_accessor"):
+        pytest.skip("this xarray has no accessors of DataTree")
+    of_weights(monkeypatch, weights)
+    monkeypatch.setattr(chunks, "plan_encoder", api.plan_encoder)
+    resolve = api.plan_predictions
+    head = tiny_head(weights)
+    monkeypatch.setattr(
+        api, "plan_predictions", lambda names, *_: resolve(names, head, weights)
+    )
+    points = example_points(2, 45)
+    dt = xr.DataTree.from_dict({"/north": points, "/south/west": points})
+    answer = eval(quoted(dt, method), {"dt": dt})
+    paths = ["/north", "/south/west"]
+    found = answer if isinstance(answer, dict) else {n.path: n for n in answer.leaves}
+    assert sorted(found) == paths
+    if method == "predict":
+        assert np.isfinite(found["/north"]["streamflow"]).all()
+
+
+def test_other_names_are_plain_attribute_errors() -> None:
+    """A slip of the pen is no question about Datasets."""
+    rain = example_points(1, 10).precipitation
+    with pytest.raises(AttributeError, match="DataArray has no 'predikt'"):
+        _ = rain.stefaland.predikt
+    tree = xr.DataTree.from_dict({"/a": example_points(1, 10)})
+    with pytest.raises(AttributeError, match="predikt"):
+        _ = tree.stefaland.predikt

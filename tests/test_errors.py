@@ -10,6 +10,7 @@ from xstefaland import errors
 
 BUILTIN = {
     errors.InputError: ValueError,
+    errors.WrongObjectError: AttributeError,
     errors.MissingVariableError: KeyError,
     errors.UnknownTargetError: KeyError,
     errors.WeightsError: RuntimeError,

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
-from xstefaland import get_options, set_options
+from xstefaland import get_options, options, set_options
 from xstefaland.errors import InputError
+from xstefaland.inference import lazy
+from xstefaland.inference.lazy import Settings
+
+
+def in_a_thread(function):
+    """Return what a function returns in a new thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
 
 
 @pytest.fixture(autouse=True)
 def _unchanged_afterwards():
     """Put every option back after each test."""
-    with set_options(**get_options()):
-        yield
+    before = dict(get_options())
+    yield
+    set_options(**before)
 
 
 def test_call_sets_for_good():
@@ -56,6 +69,123 @@ def test_options_are_a_read_only_copy():
         before["offline"] = True  # type: ignore[index]
 
 
+def test_plain_call_holds_in_other_threads():
+    """What one thread sets for good, a running thread sees as well."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(get_options).result()
+        set_options(out_of_range="keep")
+        assert pool.submit(get_options).result()["out_of_range"] == "keep"
+        pool.submit(set_options, validation="log").result()
+    assert get_options()["validation"] == "log"
+
+
+def test_block_is_not_seen_by_other_threads():
+    """A block holds where it was entered, and nowhere else."""
+    with set_options(precision="bfloat16"):
+        assert in_a_thread(get_options)["precision"] == "float32"
+
+
+def test_interleaved_blocks_restore():
+    """Two threads that leave their blocks in the order of entering change nothing."""
+    both_inside, first_left = Barrier(2, timeout=20), Barrier(2, timeout=20)
+
+    def first():
+        with set_options(device="cuda:1"):
+            both_inside.wait()
+            seen = get_options()["device"]
+        first_left.wait()
+        return seen
+
+    def second():
+        with set_options(device="cuda:2"):
+            both_inside.wait()
+            first_left.wait()
+            return get_options()["device"]
+
+    with ThreadPoolExecutor(2) as pool:
+        seen = [each.result() for each in (pool.submit(first), pool.submit(second))]
+    assert seen == ["cuda:1", "cuda:2"]
+    assert get_options()["device"] == "auto"
+
+
+def test_every_call_gets_its_own_device(monkeypatch):
+    """`device=` of a call is its own, though eight threads call at the same time."""
+    all_inside = Barrier(8, timeout=20)
+
+    def after_the_others():
+        all_inside.wait()
+        return get_options()
+
+    def ask(number):
+        device = f"cuda:{number}"
+        return Settings.current(device=device).device == device
+
+    monkeypatch.setattr(lazy, "get_options", after_the_others)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(8)))
+    assert get_options()["device"] == "auto"
+
+
+def test_arguments_of_a_call_touch_no_options(monkeypatch):
+    """`device=` is checked and used without setting anything, even for a moment."""
+
+    def refuse(*args, **values):
+        raise AssertionError("an option was set")
+
+    monkeypatch.setattr(options.set_options, "__init__", refuse)
+    assert Settings.current(device="cuda:5", precision="bfloat16").device == "cuda:5"
+    with pytest.raises(InputError, match="device='gpu' is not possible"):
+        Settings.current(device="gpu")
+
+
+def test_asynchronous_tasks_keep_their_own():
+    """Tasks that take turns inside their blocks do not see each other's options."""
+
+    async def work(device):
+        with set_options(device=device):
+            await asyncio.sleep(0.01)
+            inside = get_options()["device"]
+        await asyncio.sleep(0.01)
+        return inside, get_options()["device"]
+
+    async def both():
+        return await asyncio.gather(work("cpu"), work("cuda:1"))
+
+    assert asyncio.run(both()) == [("cpu", "auto"), ("cuda:1", "auto")]
+
+
+def test_plain_call_inside_a_block():
+    """It holds at once, survives the block, and an outer block is restored."""
+    with set_options(device="cuda:1"):
+        with set_options(device="cuda:2"):
+            set_options(device="cpu")
+            assert get_options()["device"] == "cpu"
+        assert get_options()["device"] == "cuda:1"
+    assert get_options()["device"] == "cpu"
+
+
+def test_block_entered_late_and_twice():
+    """A block made beforehand is a plain call until it is entered; then it is local."""
+    block = set_options(precision="bfloat16")
+    assert in_a_thread(get_options)["precision"] == "bfloat16"
+    set_options(offline=True)
+    with set_options(device="cpu"):
+        with block, block:
+            assert get_options()["precision"] == "bfloat16"
+            assert in_a_thread(get_options)["precision"] == "float32"
+        assert get_options()["device"] == "cpu"
+    assert get_options()["precision"] == "float32"
+    assert get_options()["offline"] is True
+
+
+def test_many_calls_are_not_kept():
+    """Plain calls leave their values, not a growing list."""
+    for _ in range(100):
+        set_options(offline=True)
+    gc.collect()
+    assert len(options._CALLS) < 5
+
+
 def test_cache_dir_becomes_a_path():
     """Text is accepted for the folder and read back as a Path."""
     set_options(cache_dir="somewhere")
@@ -76,6 +206,7 @@ def test_devices(device):
         ("device", "cuda:x", "cuda:0"),
         ("precision", "float16", '"float32" or "bfloat16"'),
         ("validation", True, '"raise", "warn", "log" or "ignore"'),
+        ("out_of_range", "drop", '"missing" or "keep"'),
         ("cache_dir", 3, "a folder, or None"),
         ("offline", 1, "True or False"),
         ("devise", "cpu", "there are device, precision"),

@@ -1,21 +1,32 @@
-"""The accessor ``.stefaland`` on Datasets and DataArrays: docs and forwarding only."""
+"""The accessor ``.stefaland`` on xarray objects: docs and forwarding only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import xarray as xr
+
+from xstefaland.errors import WrongObjectError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from xstefaland.inputs.examine import Climate, Latitude
     from xstefaland.inputs.report import Report
-    from xstefaland.weights.access import WeightsLike
+    from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
 BatchSize = int | Literal["auto"]
+
+# A call of each method of a Dataset, to be shown to callers from other objects.
+CALLS = {
+    "check": "check()",
+    "embed": "embed()",
+    "predict": "predict(['streamflow'])",
+    "reconstruct": "reconstruct()",
+    "suggest_chunks": "suggest_chunks()",
+}
 
 
 @xr.register_dataset_accessor("stefaland")  # type: ignore[no-untyped-call]
@@ -241,6 +252,17 @@ class StefaLandDataArray:
     def __init__(self, array: xr.DataArray) -> None:
         self._array = array
 
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say where the methods of Datasets are."""
+        if name not in CALLS:
+            raise AttributeError(f"'.stefaland' of a DataArray has no '{name}'")
+        variable = "precipitation" if self._array.name is None else self._array.name
+        raise WrongObjectError(
+            f"`{name}` takes a Dataset, not a DataArray, for a model needs more than "
+            f'one variable: `da.to_dataset(name="{variable}").assign(temperature=...)'
+            f".stefaland.{CALLS[name]}`."
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """Return a pandas table: one row per site (and time), one column per value.
 
@@ -252,3 +274,45 @@ class StefaLandDataArray:
         from xstefaland.inference import frames
 
         return frames.to_frame(self._array)
+
+
+class StefaLandDataTree:
+    """A tree of Datasets: each is used by itself, and the tree says how.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from xstefaland.testing import example_points, tiny_head, tiny_weights
+    >>> weights = tiny_weights()
+    >>> options = {"weights": weights, "head": tiny_head(weights)}
+    >>> points = example_points()
+    >>> tree = xr.DataTree.from_dict({"/north": points, "/south": points})
+    >>> flow = tree.map_over_datasets(
+    ...     lambda ds: ds.stefaland.predict(["streamflow"], **options) if ds else ds
+    ... )
+    >>> flow["/north/streamflow"].dims
+    ('site', 'time')
+    """
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say how the methods of Datasets are applied to those of a tree."""
+        if name not in CALLS:
+            raise AttributeError(f"'.stefaland' of a DataTree has no '{name}'")
+        call = f"ds.stefaland.{CALLS[name]}"
+        each = f"{{node.path: node.dataset.{call[3:]} for node in dt.leaves}}"
+        if name in ("embed", "predict", "reconstruct"):
+            dataset = f"{call}.to_dataset()" if name == "embed" else call
+            each = f"dt.map_over_datasets(lambda ds: {dataset} if ds else ds)"
+        raise WrongObjectError(
+            f"`{name}` takes a Dataset, not a DataTree. Apply it to each Dataset of "
+            f"the tree: `{each}`."
+        )
+
+
+if hasattr(xr, "register_datatree_accessor"):  # the oldest xarray we allow has none
+    xr.register_datatree_accessor("stefaland")(  # type: ignore[no-untyped-call]
+        StefaLandDataTree
+    )

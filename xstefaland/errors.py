@@ -31,6 +31,10 @@ class InputError(XStefalandError, ValueError):
     """Something in a Dataset or an argument cannot be used as it is."""
 
 
+class WrongObjectError(InputError, AttributeError):
+    """A method that this kind of xarray object lacks; the text says which has it."""
+
+
 class MissingVariableError(XStefalandError, _PlainKeyError):
     """A variable that is required is neither in the Dataset nor derivable."""
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+import weakref
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from xstefaland.errors import InputError, join_problems
 
-_OPTIONS: dict[str, Any] = {
+# What holds, from the weakest to the strongest: _BASE, then each of _CALLS in turn
+# (both are the whole process's), then _BLOCKS (one thread's or asynchronous task's).
+# A call stays in _CALLS while its object lives: that may still enter a `with` block.
+_BASE: dict[str, Any] = {
     "device": "auto",
     "precision": "float32",
     "validation": "warn",
@@ -19,6 +25,9 @@ _OPTIONS: dict[str, Any] = {
     "cache_dir": None,
     "offline": False,
 }
+_CALLS: list[tuple[weakref.ref[Any], Mapping[str, Any]]] = []
+_BLOCKS: ContextVar[dict[str, Any]] = ContextVar("xstefaland_options")
+_GUARD = threading.Lock()
 
 
 def _device(value: Any) -> bool:
@@ -46,7 +55,19 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as they are kept, without setting any.
+
+    Parameters
+    ----------
+    options : mapping
+        Names and values, as :class:`set_options` takes them.
+
+    Raises
+    ------
+    InputError
+        For a name or value that does not exist; all wrong ones at once.
+    """
     problems = []
     for name, value in options.items():
         if name not in _CHECKS:
@@ -60,7 +81,7 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def get_options() -> Mapping[str, Any]:
-    """Return the options in force.
+    """Return the options in force here: in this thread or asynchronous task.
 
     Returns
     -------
@@ -73,11 +94,15 @@ def get_options() -> Mapping[str, Any]:
     >>> xstefaland.get_options()["precision"]
     'float32'
     """
-    return MappingProxyType(dict(_OPTIONS))
+    with _GUARD:
+        options = dict(_BASE)
+        for _, values in _CALLS:
+            options.update(values)
+    return MappingProxyType(options | _BLOCKS.get({}))
 
 
 class set_options:
-    """Set options for good, or inside a ``with`` block.
+    """Set options for the whole process, or for what runs in a ``with`` block.
 
     Parameters
     ----------
@@ -86,9 +111,13 @@ class set_options:
     precision : {"float32", "bfloat16"}
         Arithmetic of the models. ``"bfloat16"`` is faster on devices that have it
         and changes results in the third digit.
-    validation : {"raise", "warn", "ignore"}
+    validation : {"raise", "warn", "log", "ignore"}
         What happens when values lie far outside the range seen in training.
-        Problems that make a result impossible are errors whatever is set here.
+        ``"log"`` writes to the logger ``xstefaland``. Problems that make a result
+        impossible are errors whatever is set here.
+    out_of_range : {"missing", "keep"}
+        What becomes of values beyond what is physically possible for their variable:
+        they are taken as missing, or used as they are.
     cache_dir : path or None
         Folder for downloaded weights. ``None`` means the environment variable
         ``XSTEFALAND_CACHE``, else the cache folder of the operating system.
@@ -103,8 +132,12 @@ class set_options:
 
     Notes
     -----
-    Options are process-wide. Leaving a ``with`` block restores only the options
-    that it set, so a change of another option inside the block stays.
+    A plain call holds in all threads, from now on. In a ``with`` block the options hold
+    for the thread or the asynchronous task that entered it and for no other, also not
+    for threads started inside. A plain call inside a block sets the process's option;
+    where the block has set the same one, it holds there too, until the block ends.
+    ``with set_options(...)`` is a call first: for the instant until the block is
+    entered, threads outside of any block can see its options.
 
     Examples
     --------
@@ -117,12 +150,25 @@ class set_options:
     """
 
     def __init__(self, **options: Any) -> None:
-        checked = _checked(options)
-        self._old = {name: _OPTIONS[name] for name in checked}
-        _OPTIONS.update(checked)
+        self._options = checked_options(options)
+        self._around: list[dict[str, Any]] = []
+        with _GUARD:
+            while _CALLS and _CALLS[0][0]() is None:
+                _BASE.update(_CALLS.pop(0)[1])
+            _CALLS.append((weakref.ref(self), self._options))
+        block = _BLOCKS.get({})
+        self._hidden = {k: v for k, v in block.items() if k in options}
+        _BLOCKS.set(block | {name: self._options[name] for name in self._hidden})
 
     def __enter__(self) -> Self:
-        """Enter a ``with`` block; the options are set already."""
+        """Take the plain call back and make the options those of this block alone."""
+        with _GUARD:
+            _CALLS[:] = [call for call in _CALLS if call[0]() is not self]
+        block = _BLOCKS.get({})
+        block = block | {k: v for k, v in self._hidden.items() if k in block}
+        self._hidden = {}
+        self._around.append(block)
+        _BLOCKS.set(block | self._options)
         return self
 
     def __exit__(
@@ -131,5 +177,5 @@ class set_options:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Restore the options that this block set."""
-        _OPTIONS.update(self._old)
+        """Return to the options around the block."""
+        _BLOCKS.set(self._around.pop())

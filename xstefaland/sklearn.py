@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xstefaland.errors import InputError
 from xstefaland.inference import api, frames
 from xstefaland.inference.batches import BatchSize
-from xstefaland.weights.access import WeightsLike
+from xstefaland.weights.opening import WeightsLike
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 
 from xstefaland import testing
 from xstefaland.testing import tiny_head, tiny_weights
-from xstefaland.training.targets import TARGETS
 from xstefaland.weights import Weights, read, registry, save
-from xstefaland.weights.record import record
+from xstefaland.weights.registry import record
+from xstefaland.weights.targets import TARGETS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FLUXES = ("streamflow", "surface_runoff", "interflow", "baseflow")
@@ -84,7 +84,7 @@ def tiny_table(tmp_path: Path) -> Iterator[Path]:
         patch.setattr(registry, "REGISTRY_FILE", tmp_path / "registry.json")
         encoder = tiny_weights()
         base = _published(encoder, folder, "stefaland-base-v1")
-        record(base, alias="base", version="v1", description="tiny")
+        record(base, form="base", version="v1", description="tiny")
         evaporation = (2.0, 1.5, "mm d-1", "linear")
         patch.setitem(testing.FORCING, "potential_evapotranspiration", evaporation)
         weather = ("precipitation", "temperature", "potential_evapotranspiration")
@@ -94,8 +94,8 @@ def tiny_table(tmp_path: Path) -> Iterator[Path]:
             ("soil-moisture-resconn-v1", "resconn", ("soil_moisture",), {}),
             ("streamflow-resconn-hbv-v1", "resconn-hbv", FLUXES, hbv),
         ]
-        for name, alias, targets, config in heads:
+        for name, form, targets, config in heads:
             head = _published(tiny_head(encoder, targets, **config), folder, name)
             own = targets if len(targets) == 1 else targets[1:]
-            record(head, alias=alias, version="v1", description="", default_for=own)
+            record(head, form=form, version="v1", description="", default_for=own)
         yield folder

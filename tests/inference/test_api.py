@@ -274,7 +274,9 @@ def faked(
     from dataclasses import replace
 
     head = tiny_head(weights, BOTH, seed=17)
-    head = replace(head, card=replace(head.card, **changes))
+    claims = {k: v for k, v in changes.items() if k in ("static", "quantiles")}
+    config = {**head.card.config, **claims}
+    head = replace(head, card=replace(head.card, config=config, **changes))
     get = loaded.get
 
     def fake(reference: Any, device: str, precision: str) -> Any:

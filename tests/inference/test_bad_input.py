@@ -178,7 +178,9 @@ def test_quantiles_that_were_not_trained(
     """Names the levels that there are."""
     from dataclasses import replace
 
-    levels = replace(head, card=replace(head.card, quantiles=(0.1, 0.9)))
+    config = {**head.card.config, "quantiles": (0.1, 0.9)}
+    card = replace(head.card, config=config, quantiles=(0.1, 0.9))
+    levels = replace(head, card=card)
     for wanted in ([0.1, 0.3], None):
         with pytest.raises(InputError, match=r"quantiles \[0.1, 0.9\]"):
             predict(ds, head=levels, quantiles=wanted)

@@ -24,8 +24,8 @@ from xstefaland.training.finetuning import (
 )
 from xstefaland.training.pretraining import Pretraining, new_model, roles
 from xstefaland.training.tasks import Task
+from xstefaland.weights import require_encoder
 from xstefaland.weights.files import read
-from xstefaland.weights.network import require_encoder
 
 FORCING = ("precipitation", "temperature", "potential_evapotranspiration")
 RUN = Pretraining(
@@ -173,7 +173,7 @@ def test_published_files_load_and_answer_the_same(
     form = config(kind="lstm", physics=physics)
     head = finetune(task, form, [Version(None, None)], short(2))
     file = publishing.publish_head(
-        head, form, task, encoder, name="tiny-head", alias="x", description="",
+        head, form, task, encoder, name="tiny-head", form="x", description="",
         default_for=[], **common,
     )  # fmt: skip
     require_encoder(file, encoder)
@@ -197,7 +197,7 @@ def test_a_head_refuses_another_encoder(
     second = publish(other, corpus, RUN, role, name="b", description="", **common)
     head = finetune(task, config(kind="lstm"), [Version(None, None)], short(1))
     file = publishing.publish_head(
-        head, config(kind="lstm"), task, first, name="h", alias="x", description="",
+        head, config(kind="lstm"), task, first, name="h", form="x", description="",
         default_for=[], **common,
     )  # fmt: skip
     with pytest.raises(WeightsError, match="'a'"):

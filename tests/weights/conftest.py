@@ -120,13 +120,13 @@ class Table:
     folder: Path
     entries: list[registry.Entry] = field(default_factory=list)
 
-    def add(self, weights: Weights, alias: str, **entries: Any) -> registry.Entry:
+    def add(self, weights: Weights, form: str, **entries: Any) -> registry.Entry:
         """List an existing file (not bundled unless said so) and write the table."""
         card = weights.card
         values: dict[str, Any] = {
             "name": card.name,
             "kind": card.kind,
-            "alias": alias,
+            "form": form,
             "version": "v1",
             "file": weights.path.name,
             "sha256": weights.sha256,

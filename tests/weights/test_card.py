@@ -11,13 +11,13 @@ import pytest
 
 from xstefaland.errors import WeightsError
 from xstefaland.inputs.requirements import VariableSpec
-from xstefaland.weights.card import FORMAT, Card
-from xstefaland.weights.specs import EncoderReference, TargetSpec
+from xstefaland.weights.card import FORMAT, Card, EncoderReference
+from xstefaland.weights.targets import TargetSpec
 
 HEAD = Card(
     kind="head",
     name="streamflow-tiny-v1",
-    config={"hidden": 8, "quantiles": (0.1, 0.9)},
+    config={"hidden": 8, "quantiles": (0.1, 0.5, 0.9)},
     forcing=(VariableSpec(name="precipitation", units="mm d-1", mean=0.1, std=1 / 3),),
     attributes=(VariableSpec(name="area", units=None, transform="log1p"),),
     encoder=EncoderReference(name="tiny-v1", sha256="ab" * 32),
@@ -50,13 +50,16 @@ def test_encoder_round_trip(encoder_card: Card) -> None:
 
 def test_mappings_become_plain_json() -> None:
     """Tuples in the config are lists at once, so that a read card equals it."""
-    assert HEAD.config["quantiles"] == [0.1, 0.9]
+    assert HEAD.config["quantiles"] == [0.1, 0.5, 0.9]
 
 
 def test_optional_entries_have_defaults() -> None:
     """A short card of the same format can be read."""
-    text = json.dumps({"format": 1, "kind": "encoder", "name": "x", "config": {}})
-    assert Card.from_json(text).licence == "Apache-2.0"
+    config = {"d_model": 8, "stride": 4}
+    text = json.dumps({"format": 1, "kind": "encoder", "name": "x", "config": config})
+    card = Card.from_json(text)
+    assert card.licence == "Apache-2.0"
+    assert card.readings == ("two-way",)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,7 @@ def test_contradiction_is_refused(changes: dict[str, Any], message: str) -> None
     ("changes", "message"),
     [
         ({"std": 0.0}, "std positive"),
-        ({"mean": float("inf")}, "must be finite"),
+        ({"mean": float("inf")}, r"`card\.forcing\[0\]\.mean` is inf.*a finite number"),
         ({"transform": "sqrt"}, "transform 'sqrt'; there are linear, log1p"),
         ({"minimum": 3.0, "maximum": 2.0}, "minimum 3.0 above maximum 2.0"),
     ],
@@ -119,7 +122,7 @@ def test_all_problems_at_once() -> None:
 def test_newer_format_is_refused() -> None:
     """A newer card is refused before anything else in it is looked at."""
     text = json.dumps({"format": FORMAT + 1, "novelty": 1})
-    with pytest.raises(WeightsError, match=r"has format 2.*reads up to 1.*upgrade"):
+    with pytest.raises(WeightsError, match=r"has format 3.*reads up to 2.*upgrade"):
         Card.from_json(text)
 
 
@@ -149,9 +152,104 @@ def test_unknown_entry_is_refused() -> None:
         Card.from_json(json.dumps(values))
 
 
-@pytest.mark.parametrize("wrong", [{"forcing": 3}, {"forcing": [None]}])
-def test_wrong_type_is_refused(wrong: dict[str, Any]) -> None:
-    """A list that is none is an error of ours, not a TypeError."""
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"forcing": 3}, "`card.forcing` is 3; it must be a list, each item Variable"),
+        ({"forcing": [None]}, r"`card.forcing\[0\]` is None; it must be VariableSpec"),
+        ({"config": [1]}, r"`card.config` is \[1\]; it must be an object"),
+        ({"name": 7}, "`card.name` is 7; it must be text"),
+        ({"static": 1}, "`card.static` is 1; it must be true or false"),
+        ({"spinup_days": True}, "`card.spinup_days` is True; it must be an integer"),
+        ({"quantiles": [10**400]}, "`card.quantiles.*must be a finite number"),
+        ({"encoder": "base"}, "`card.encoder` is 'base'.*EncoderReference or null"),
+        ({"required": [["rain", 3]]}, r"`card.required\[0\]\[1\]` is 3"),
+    ],
+)
+def test_wrong_type_is_refused(wrong: dict[str, Any], message: str) -> None:
+    """An entry of another type is an error of ours that names it, not a TypeError."""
     values = {**asdict(HEAD), **wrong}
-    with pytest.raises(WeightsError, match="wrong type"):
+    with pytest.raises(WeightsError, match=message):
         Card.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "not JSON"),
+        ('{"format": 2, "name": ' + "[" * 30 + "]" * 30 + "}", "deeper than 20 levels"),
+        ('{"format": 2, "metrics": {"nse": NaN}}', "NaN is no JSON number"),
+        ('{"format": 2, "kind": "head", "kind": "encoder"}', "same entry twice"),
+        ('{"format": true}', "integer `format`"),
+    ],
+    ids=["deep", "nested", "nan", "twice", "bool"],
+)
+def test_hostile_text_is_refused(text: str, message: str) -> None:
+    """Text that would end in a RecursionError, or be read in two ways, is refused."""
+    with pytest.raises(WeightsError, match=message):
+        Card.from_json(text)
+
+
+def test_deep_mappings_are_refused() -> None:
+    """The same for a card made in Python, with the entry's name."""
+    deep: list[Any] = []
+    for _ in range(2000):
+        deep = [deep]
+    with pytest.raises(WeightsError, match="`metrics` is nested deeper"):
+        replace(HEAD, metrics={"x": deep})
+
+
+@pytest.mark.parametrize("size", ["d_model", "stride"])
+def test_encoder_must_state_its_sizes(encoder_card: Card, size: str) -> None:
+    """Sizes that are used before a model is built cannot be absent or nonsense."""
+    for wrong in ({}, {size: 0}, {size: "8"}):
+        config = {k: v for k, v in encoder_card.config.items() if k != size} | wrong
+        with pytest.raises(WeightsError, match=f"must have `{size}`, 1 or more"):
+            replace(encoder_card, config=config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"quantiles": (0.5,)},
+            r"`quantiles` is \(0.5,\) but .* has \[\]: the network",
+        ),
+        ({"static": True}, "`static` is True but .* has False: the network cannot"),
+        ({"config": {"quantiles": [0.5]}}, r"`quantiles` is \(\) but .* has \[0.5\]"),
+        ({"config": {"static": True}}, "`static` is False but .* has True"),
+    ],
+)
+def test_claims_must_be_the_networks(changes: dict[str, Any], message: str) -> None:
+    """A card that claims what its network's configuration cannot give is refused."""
+    head = replace(HEAD, config={}, quantiles=())
+    with pytest.raises(WeightsError, match=message):
+        replace(head, **changes)
+
+
+@pytest.mark.parametrize("readings", [(), ("backwards",), ("causal", "both")])
+def test_unknown_reading_is_refused(readings: tuple[str, ...]) -> None:
+    """Only two ways of reading exist, and one is needed."""
+    with pytest.raises(WeightsError, match="name one or more of two-way, causal"):
+        replace(HEAD, readings=readings)
+
+
+def test_readings_come_back() -> None:
+    """An encoder trained on both says so."""
+    both = replace(HEAD, readings=("two-way", "causal"))
+    assert Card.from_json(both.to_json()).readings == ("two-way", "causal")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"transform": "sqrt"}, "transform 'sqrt'; there are linear, log1p, logit"),
+        ({"loss": "kge"}, "loss 'kge'; there are nse, mse, cross_entropy"),
+        ({"depth": -0.1}, "negative depth: -0.1"),
+    ],
+)
+def test_wrong_target_is_refused(changes: dict[str, Any], message: str) -> None:
+    """A target that cannot be trained or placed is named."""
+    wrong = replace(HEAD.targets[0], **changes)
+    with pytest.raises(WeightsError, match=message):
+        replace(HEAD, targets=(wrong,))

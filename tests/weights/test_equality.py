@@ -24,7 +24,7 @@ import xstefaland
 from xstefaland.model import HeadConfig, StefaLand, build_head
 from xstefaland.model.adapters import Bottleneck, MixtureOfExperts, build_adapter
 from xstefaland.weights import convert_original, load
-from xstefaland.weights.renaming import rename_original
+from xstefaland.weights.original.renaming import rename_original
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "encoder"
 TOLERANCE = 1e-5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import os
 import pickle
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from xstefaland.errors import InputError, WeightsError, WeightsNotFoundError
 from xstefaland.model import StefaLand
-from xstefaland.weights import Card, Weights, files, read, save
+from xstefaland.weights import Card, Weights, read, save
+from xstefaland.weights.card import FORMAT
 from xstefaland.weights.files import METADATA_KEY, sha256_of
 
 
@@ -25,6 +27,7 @@ def test_round_trip(
 ) -> None:
     """Card and tensors come back equal, and the model answers the same."""
     assert replace(encoder_file.card, package_version="") == encoder_card
+    assert encoder_file.card.format == FORMAT
     assert encoder_file.card.package_version
     assert (encoder_file.name, encoder_file.kind) == ("tiny-v1", "encoder")
     for name, tensor in encoder_model.state_dict().items():
@@ -85,33 +88,52 @@ def test_sha256_is_that_of_the_whole_file(encoder_file: Weights) -> None:
     assert encoder_file.sha256 == expected
 
 
-def test_sha256_is_remembered_until_the_file_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An untouched file is hashed once per process, a changed one again."""
-    calls = []
-    digest = hashlib.file_digest
-
-    def counting(file: object, name: str) -> object:
-        calls.append(name)
-        return digest(file, name)
-
-    monkeypatch.setattr(files.hashlib, "file_digest", counting)
-    path = tmp_path / "data"
-    path.write_bytes(b"one")
-    first = sha256_of(path)
-    assert sha256_of(path) == first
-    assert len(calls) == 1
-    path.write_bytes(b"three")
-    assert sha256_of(path) == hashlib.sha256(b"three").hexdigest()
-    assert len(calls) == 2
+def replaced(path: Path) -> None:
+    """Flip one byte of the last tensor, keeping the file's size and time."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def test_changed_file_is_noticed(encoder_file: Weights) -> None:
+def test_hash_does_not_trust_time_and_size(encoder_file: Weights) -> None:
+    """A file with other bytes has another hash, though its time and size are equal."""
+    before = sha256_of(encoder_file.path)
+    replaced(encoder_file.path)
+    assert sha256_of(encoder_file.path) != before
+    assert read(encoder_file.path).sha256 == sha256_of(encoder_file.path)
+
+
+@pytest.mark.parametrize("change", ["other", "same size and time", "gone"])
+def test_changed_file_is_noticed(encoder_file: Weights, change: str) -> None:
     """A file replaced after it was opened is not read under the old name."""
-    encoder_file.path.write_bytes(b"something else")
+    if change == "other":
+        encoder_file.path.write_bytes(b"something else")
+    elif change == "gone":
+        encoder_file.path.unlink()
+    else:
+        replaced(encoder_file.path)
     with pytest.raises(WeightsError, match="has changed since it was opened"):
-        encoder_file.tensors()
+        encoder_file.model()
+
+
+def test_opening_reads_the_bytes_it_hashes(
+    encoder_file: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Card and hash belong to each other even if the file is replaced in between."""
+    import safetensors
+
+    other = encoder_file.path.read_bytes().replace(b"tiny-v1", b"tony-v1")
+    opened = safetensors.safe_open
+
+    def swapping(path: Path, framework: str) -> object:
+        Path(path).write_bytes(other)
+        return opened(path, framework=framework)
+
+    monkeypatch.setattr(safetensors, "safe_open", swapping)
+    found = read(encoder_file.path)
+    assert (found.name, found.sha256) == ("tiny-v1", encoder_file.sha256)
 
 
 def test_failed_save_leaves_nothing(

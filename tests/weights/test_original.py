@@ -17,7 +17,7 @@ from torch import Tensor
 from xstefaland.errors import InputError, WeightsError, WeightsNotFoundError
 from xstefaland.weights import convert_original, load
 from xstefaland.weights.files import sha256_of
-from xstefaland.weights.original import STD_OFFSET
+from xstefaland.weights.original.conversion import STD_OFFSET
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "encoder"
 SOURCE = GOLDEN / "small_dec_lstm.weights.safetensors"

@@ -11,7 +11,7 @@ import pytest
 from xstefaland.errors import UnknownTargetError, WeightsError, WeightsNotFoundError
 from xstefaland.weights import Weights, read, registry
 from xstefaland.weights.files import sha256_of
-from xstefaland.weights.record import record
+from xstefaland.weights.registry import record
 
 SHIPPED = registry.table()
 LIMIT = 24_000_000  # bytes of all bundled weights
@@ -63,7 +63,7 @@ def test_unknown_target_lists_targets() -> None:
         SHIPPED.head_for("snowfall")
 
 
-def test_sort_of_head_lacks_target() -> None:
+def test_form_of_head_lacks_target() -> None:
     """A head that exists but lacks the target says what it predicts."""
     with pytest.raises(
         UnknownTargetError, match="'resconn-hbv' does not predict 'soil"
@@ -72,7 +72,7 @@ def test_sort_of_head_lacks_target() -> None:
 
 
 def test_unknown_name_lists_names() -> None:
-    """An unknown name is answered with the names and the sorts of heads."""
+    """An unknown name is answered with the names and the forms of heads."""
     with pytest.raises(WeightsNotFoundError, match=r"stefaland-base-v1.*resconn-hbv"):
         SHIPPED.get("stefaland-huge-v9")
 
@@ -85,7 +85,7 @@ def test_record_replaces_a_line(table, encoder_file: Weights, make_head) -> None
     second = make_head("b-v1", ["streamflow", "recharge"])
     entry = record(
         second,
-        alias="resconn-hbv",
+        form="resconn-hbv",
         version="v2",
         description="better",
         default_for=["streamflow", "recharge"],
@@ -107,14 +107,14 @@ def test_record_refuses_a_contradiction(table, encoder_file, make_head) -> None:
     before = registry.REGISTRY_FILE.read_text()
     head = make_head("a-v1", ["streamflow"])
     with pytest.raises(WeightsError, match="'streamflow' has 0 default heads"):
-        record(head, alias="resconn", version="v1", description="", bundled=False)
+        record(head, form="resconn", version="v1", description="", bundled=False)
     assert registry.REGISTRY_FILE.read_text() == before
 
 
 def test_record_wants_bundled_files_in_place(table, encoder_file: Weights) -> None:
     """A file to be bundled must lie in the package."""
     with pytest.raises(WeightsError, match="is to be bundled; save it in"):
-        record(encoder_file, alias="base", version="v1", description="")
+        record(encoder_file, form="base", version="v1", description="")
 
 
 def test_bundled_record(table, encoder_file: Weights, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_bundled_record(table, encoder_file: Weights, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="default encoder 'tiny-v1' is not listed"):
         registry.table()
     table.add(encoder_file, "base", sha256=None, bundled=True)
-    record(read(path), alias="base", version="v1", description="tiny")
+    record(read(path), form="base", version="v1", description="tiny")
     assert registry.table().get("tiny-v1").sha256 == encoder_file.sha256
 
 

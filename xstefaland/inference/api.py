@@ -24,7 +24,7 @@ from xstefaland.inputs.examine import Climate, Hints, Latitude, examine
 from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.report import Report, joined
 from xstefaland.inputs.requirements import Requirements
-from xstefaland.weights.access import WeightsLike
+from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
 

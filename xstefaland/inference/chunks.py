@@ -11,7 +11,7 @@ from xstefaland.errors import InputError
 from xstefaland.inference.loaded import resolve_device
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.inputs.examine import examine
-from xstefaland.weights.access import WeightsLike
+from xstefaland.weights.opening import WeightsLike
 
 COPIES = 3
 """Times that a chunk's arrays are in memory: as read, as matched, as answer."""

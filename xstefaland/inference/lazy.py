@@ -21,7 +21,7 @@ from xstefaland.inference.blocks import Block, Encoder, Floats, Pool
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.predictions import HeadTask, predict_block
 from xstefaland.inputs.prepare import Prepared
-from xstefaland.options import get_options, set_options
+from xstefaland.options import checked_options, get_options
 
 EMBEDDING, YEAR, QUANTILE = "embedding", "year", "quantile"
 
@@ -50,8 +50,8 @@ class Settings:
         """
         check_batch_size(batch_size)
         given = {"device": device, "precision": precision}
-        with set_options(**{k: v for k, v in given.items() if v is not None}):
-            options = get_options()
+        asked = checked_options({k: v for k, v in given.items() if v is not None})
+        options = {**get_options(), **asked}
         return cls(options["device"], options["precision"], batch_size)
 
 

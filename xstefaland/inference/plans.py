@@ -16,7 +16,7 @@ from xstefaland.inference.loaded import Reference
 from xstefaland.inference.predictions import HeadTask
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.weights import Weights
-from xstefaland.weights.access import WeightsLike
+from xstefaland.weights.opening import WeightsLike
 
 
 @dataclass(frozen=True)

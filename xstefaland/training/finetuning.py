@@ -20,8 +20,8 @@ from xstefaland.model import HeadConfig, build_head
 from xstefaland.training.corpus import statistics
 from xstefaland.training.losses import basin_nse_loss
 from xstefaland.training.pretraining import LOGGED
-from xstefaland.training.targets import TARGETS
 from xstefaland.training.tasks import Hidden, Task, TaskSource, hide
+from xstefaland.weights.targets import TARGETS
 
 logger = logging.getLogger("xstefaland")
 Floats = NDArray[np.float32]

@@ -14,13 +14,11 @@ from xstefaland.model import HeadConfig, StefaLand
 from xstefaland.training.corpus import Corpus
 from xstefaland.training.finetuning import head_statistics
 from xstefaland.training.pretraining import Pretraining, variable_statistics
-from xstefaland.training.targets import TARGETS
 from xstefaland.training.tasks import Task
-from xstefaland.weights.card import Card
+from xstefaland.weights.card import Card, EncoderReference
 from xstefaland.weights.files import Weights, save
-from xstefaland.weights.record import record
-from xstefaland.weights.registry import BUNDLED
-from xstefaland.weights.specs import EncoderReference
+from xstefaland.weights.registry import BUNDLED, record
+from xstefaland.weights.targets import TARGETS
 
 REQUIRED = (
     ("precipitation",),
@@ -35,7 +33,7 @@ def publish(
     module: nn.Module,
     card: Card,
     *,
-    alias: str,
+    form: str,
     description: str,
     version: str = "v1",
     default_for: Sequence[str] = (),
@@ -50,8 +48,8 @@ def publish(
         The trained network.
     card : Card
         What the file says about itself; its name is that of the file.
-    alias, description, version, default_for
-        For the table, see :func:`xstefaland.weights.record.record`.
+    form, description, version, default_for
+        For the table, see :func:`xstefaland.weights.registry.record`.
     folder : Path
         Where the file goes.
     dtype : {"float16", "float32"}
@@ -67,7 +65,7 @@ def publish(
     if folder == BUNDLED:
         record(
             weights,
-            alias=alias,
+            form=form,
             version=version,
             description=description,
             default_for=default_for,
@@ -123,7 +121,7 @@ def publish_encoder(
         metrics=dict(metrics),
     )
     return publish(
-        model, card, alias="base", description=description, folder=folder, dtype=dtype
+        model, card, form="base", description=description, folder=folder, dtype=dtype
     )
 
 
@@ -134,7 +132,7 @@ def publish_head(
     encoder: Weights,
     *,
     name: str,
-    alias: str,
+    form: str,
     description: str,
     default_for: Sequence[str],
     training: Mapping[str, Any],
@@ -152,7 +150,7 @@ def publish_head(
         What it was trained on.
     encoder : Weights
         The encoder whose embeddings it reads.
-    name, alias, description, default_for
+    name, form, description, default_for
         For the table.
     training, metrics, folder, dtype
         As for :func:`publish_encoder`.
@@ -190,7 +188,7 @@ def publish_head(
     return publish(
         head,
         card,
-        alias=alias,
+        form=form,
         description=description,
         default_for=default_for,
         folder=folder,

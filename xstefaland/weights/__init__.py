@@ -1,27 +1,30 @@
 """Weights: list them, fetch them, open them, convert the original's."""
 
 from xstefaland.inputs.requirements import VariableSpec
-from xstefaland.weights.access import (
+from xstefaland.weights.card import Card, EncoderReference
+from xstefaland.weights.files import Weights, read, save
+from xstefaland.weights.opening import (
+    WeightsLike,
     fetch,
     fetch_all,
     load,
+    require_encoder,
     resolve_encoder,
     resolve_head,
     resolve_heads,
 )
-from xstefaland.weights.access import list_weights as list
-from xstefaland.weights.card import Card
-from xstefaland.weights.files import Weights, read, save
-from xstefaland.weights.network import require_encoder
+from xstefaland.weights.opening import list_weights as list
 from xstefaland.weights.original import convert_original
-from xstefaland.weights.specs import EncoderReference, TargetSpec
+from xstefaland.weights.targets import TARGETS, TargetSpec
 
 __all__ = [
+    "TARGETS",
     "Card",
     "EncoderReference",
     "TargetSpec",
     "VariableSpec",
     "Weights",
+    "WeightsLike",
     "convert_original",
     "fetch",
     "fetch_all",

@@ -103,7 +103,7 @@ def fetch_entry(entry: Entry, *, attempts: int = ATTEMPTS, wait: float = WAIT) -
     Returns
     -------
     Path
-        A file whose sha256 is the table's. A file is hashed once per process.
+        A file whose sha256 is the table's; it is hashed at every call.
 
     Raises
     ------
@@ -199,6 +199,7 @@ def _download(entry: Entry, path: Path, attempts: int, wait: float) -> Path:
 
 
 def _url(entry: Entry) -> str:
+    """Return the address of a released file."""
     return f"{base_url().rstrip('/')}/{entry.version}/{entry.file}"
 
 
@@ -212,6 +213,7 @@ def _is_permanent(error: RequestException) -> bool:
 
 
 def _offline_message(entry: Entry, path: Path) -> str:
+    """Say what is missing offline, and how to get it."""
     damaged = (
         f" The file there has another sha256 ({sha256_of(path)})."
         if path.is_file()
@@ -225,6 +227,7 @@ def _offline_message(entry: Entry, path: Path) -> str:
 
 
 def _download_message(entry: Entry, path: Path, error: Exception) -> str:
+    """Say why a download failed, and the ways around it."""
     return (
         f"Could not download weights '{entry.name}' from {_url(entry)}: {error}. "
         f"{_by_hand(entry, path)} Or set XSTEFALAND_WEIGHTS_URL to a mirror (an "
@@ -233,6 +236,7 @@ def _download_message(entry: Entry, path: Path, error: Exception) -> str:
 
 
 def _by_hand(entry: Entry, path: Path) -> str:
+    """Say where the file lies and where it belongs."""
     return (
         f"By hand: get {_url(entry)} (file '{entry.file}', sha256 {entry.sha256}) and "
         f"put it at '{path}'."

@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from xstefaland.errors import WeightsError, join_problems
 from xstefaland.inputs.requirements import VariableSpec
-from xstefaland.weights.specs import EncoderReference, TargetSpec
+from xstefaland.weights.targets import TargetSpec
+from xstefaland.weights.typed import from_plain, type_problems
 
-FORMAT = 1
-"""Newest card format this package reads and the one it writes."""
+FORMAT = 2
+"""Newest card format this package reads and the one it writes; older ones lack entries
+that have defaults: 1 has no `readings`, nor a target's `depth`, `transform`, `loss`."""
 
 KINDS = ("encoder", "head")
-_Entry = TypeVar("_Entry", VariableSpec, TargetSpec, EncoderReference, "Card")
+READINGS = ("two-way", "causal")
+"""Ways to read a record: with the days to come in view, or without."""
+
+DEPTH = 20
+"""Levels of lists and objects that a card may nest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderReference:
+    """The encoder a head was trained on: a head refuses every other one.
+
+    Parameters
+    ----------
+    name : str
+        Name of the encoder.
+    sha256 : str
+        Hash of its weights file.
+    """
+
+    name: str
+    sha256: str
+
+    def problems(self) -> list[str]:
+        """Tell what makes the entry unusable."""
+        if is_sha256(self.sha256):
+            return []
+        return [
+            f"encoder '{self.name}' has sha256 '{self.sha256}'; it must be 64 "
+            "lower-case hexadecimal digits"
+        ]
+
+
+def is_sha256(text: str) -> bool:
+    """Tell whether `text` is a full SHA-256 in lower-case hexadecimal digits.
+
+    Examples
+    --------
+    >>> is_sha256("ab" * 32), is_sha256("ab")
+    (True, False)
+    """
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +82,12 @@ class Card:
         Of each inner tuple at least one variable must be given.
     masked_inputs : tuple of str
         Variables hidden from the model even when given.
+    readings : tuple of str
+        Ways of reading that it was trained for, of :data:`READINGS`.
     static : bool
-        The answer has no time.
+        The answer has no time; as in the config.
     quantiles : tuple of float
-        Levels the head was trained for.
+        Levels the head was trained for; as in the config.
     spinup_days : int
         Days run twice so that states are warm.
     training : dict
@@ -67,7 +111,7 @@ class Card:
     >>> card = Card(
     ...     kind="encoder",
     ...     name="tiny",
-    ...     config={"forcing": ["rain"], "attributes": []},
+    ...     config={"forcing": ["rain"], "attributes": [], "d_model": 8, "stride": 9},
     ...     forcing=(VariableSpec(name="rain", units="mm d-1", mean=2.0, std=4.0),),
     ... )
     >>> Card.from_json(card.to_json()) == card
@@ -83,6 +127,7 @@ class Card:
     targets: tuple[TargetSpec, ...] = ()
     required: tuple[tuple[str, ...], ...] = ()
     masked_inputs: tuple[str, ...] = ()
+    readings: tuple[str, ...] = READINGS[:1]
     static: bool = False
     quantiles: tuple[float, ...] = ()
     spinup_days: int = 0
@@ -95,22 +140,34 @@ class Card:
 
     def __post_init__(self) -> None:
         """Bring mappings to plain JSON values and refuse contradictions."""
-        problems = []
-        for name in ("config", "training", "metrics"):
-            try:
-                plain = json.loads(json.dumps(getattr(self, name), allow_nan=False))
-            except (TypeError, ValueError) as error:
-                problems.append(
-                    f"`{name}` cannot be stored as JSON ({error}); use plain Python "
-                    "numbers, strings, lists and None instead of NaN"
-                )
-            else:
-                object.__setattr__(self, name, plain)
-        problems += _card_problems(self)
+        problems = [
+            problem
+            for name in ("config", "training", "metrics")
+            for problem in self._become_plain(name)
+        ]
+        problems += type_problems("card", self, Card)
+        problems = problems or _card_problems(self)
         if problems:
             raise WeightsError(
-                join_problems(f"the card of weights '{self.name}' is wrong", problems)
+                join_problems(
+                    f"the card of weights '{self.name!s:.80}' is wrong", problems
+                )
             )
+
+    def _become_plain(self, name: str) -> list[str]:
+        """Replace a mapping by what JSON makes of it, so that a read card equals it."""
+        given = getattr(self, name)
+        if _depth(given) > DEPTH:
+            return [f"`{name}` is nested deeper than {DEPTH} levels"]
+        try:
+            plain = json.loads(json.dumps(given, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            return [
+                f"`{name}` cannot be stored as JSON ({error}); use plain Python "
+                "numbers, strings, lists and None instead of NaN"
+            ]
+        object.__setattr__(self, name, plain)
+        return []
 
     def to_json(self) -> str:
         """Write the card as JSON text."""
@@ -132,17 +189,47 @@ class Card:
             missing or contradictory.
         """
         try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise WeightsError(f"the card is not JSON ({error})") from error
-        if not isinstance(values, dict) or not isinstance(values.get("format"), int):
+            values = json.loads(
+                text,
+                object_pairs_hook=_without_repeats,
+                parse_constant=_refuse_constant,
+            )
+        except (ValueError, RecursionError) as error:
+            raise WeightsError(f"the card is not JSON ({error})") from None
+        if not isinstance(values, dict) or type(values.get("format")) is not int:
             raise WeightsError("the card is not a JSON object with an integer `format`")
         if values["format"] > FORMAT:
             raise WeightsError(
                 f"the card has format {values['format']}, this xstefaland reads up to "
                 f"{FORMAT}; `pip install --upgrade xstefaland`"
             )
-        return _card_from_values(values)
+        if _depth(values) > DEPTH:
+            raise WeightsError(f"the card is nested deeper than {DEPTH} levels")
+        card: Card = from_plain(values, cls)
+        return card
+
+
+def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Build a JSON object; the same key twice could be read in two ways."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("an object has the same entry twice")
+    return values
+
+
+def _refuse_constant(text: str) -> float:
+    """Refuse NaN and Infinity, which Python reads although JSON has none."""
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _depth(values: Any) -> int:
+    """Count levels of lists and objects, without recursion, up to one too many."""
+    level, depth = [values], 0
+    while level and depth <= DEPTH:
+        nested = [v for v in level if isinstance(v, dict | list | tuple)]
+        level = [i for v in nested for i in (v.values() if isinstance(v, dict) else v)]
+        depth += bool(nested)
+    return depth
 
 
 def _card_problems(card: Card) -> list[str]:
@@ -159,6 +246,14 @@ def _card_problems(card: Card) -> list[str]:
             problems.append(f"`{variables}` names something twice: {names}")
         for entry in entries:
             problems += entry.problems()
+    if not card.readings or not set(card.readings) <= set(READINGS):
+        problems.append(
+            f"`readings` is {card.readings}; name one or more of {', '.join(READINGS)}"
+        )
+    if card.spinup_days < 0:
+        problems.append(f"`spinup_days` is negative: {card.spinup_days}")
+    if not all(card.required):
+        problems.append("`required` has an empty choice")
     return problems + _config_problems(card) + _head_problems(card)
 
 
@@ -167,10 +262,17 @@ def _config_problems(card: Card) -> list[str]:
     problems = []
     for variables in ("forcing", "attributes", "targets"):
         names = [spec.name for spec in getattr(card, variables)]
-        known = list(card.config.get(variables, names))
+        known = card.config.get(variables, names)
         if known != names:
             problems.append(
                 f"`{variables}` lists {names} but the model's config has {known}"
+            )
+    for entry, none in (("quantiles", []), ("static", False)):
+        stated, known = getattr(card, entry), card.config.get(entry, none)
+        if (list(stated) if entry == "quantiles" else stated) != known:
+            problems.append(
+                f"`{entry}` is {stated} but the model's config has {known}: the "
+                "network cannot give what the card claims"
             )
     return problems
 
@@ -178,9 +280,7 @@ def _config_problems(card: Card) -> list[str]:
 def _head_problems(card: Card) -> list[str]:
     """Tell what a head lacks, and what an encoder must not have."""
     if card.kind == "encoder":
-        if card.encoder is None and not card.targets:
-            return []
-        return ["an encoder's card has no `encoder` and no `targets`"]
+        return _encoder_problems(card)
     problems = [] if card.encoder is None else card.encoder.problems()
     if card.encoder is None:
         problems.append("a head's card must name its `encoder` and that file's sha256")
@@ -190,51 +290,15 @@ def _head_problems(card: Card) -> list[str]:
         problems.append(
             f"`quantiles` must rise and lie between 0 and 1, got {card.quantiles}"
         )
-    if card.spinup_days < 0:
-        problems.append(f"`spinup_days` is negative: {card.spinup_days}")
-    if not all(card.required):
-        problems.append("`required` has an empty choice")
     return problems
 
 
-def _card_from_values(values: Mapping[str, Any]) -> Card:
-    """Build the card from a JSON object of the right format."""
-    try:
-        converted = {
-            **values,
-            "forcing": _entries(VariableSpec, values.get("forcing", ())),
-            "attributes": _entries(VariableSpec, values.get("attributes", ())),
-            "targets": _entries(TargetSpec, values.get("targets", ())),
-            "required": tuple(tuple(choice) for choice in values.get("required", ())),
-        }
-        for name in ("masked_inputs", "quantiles", "left_out"):
-            converted[name] = tuple(values.get(name, ()))
-        if values.get("encoder") is not None:
-            converted["encoder"] = _entry(EncoderReference, values["encoder"])
-        return _entry(Card, converted)
-    except (TypeError, AttributeError) as error:
-        raise WeightsError(f"the card has an entry of a wrong type ({error})") from None
-
-
-def _entries(cls: type[_Entry], values: Sequence[Any]) -> tuple[_Entry, ...]:
-    return tuple(_entry(cls, value) for value in values)
-
-
-def _entry(cls: type[_Entry], values: Mapping[str, Any]) -> _Entry:
-    """Build a dataclass from a mapping, refusing unknown and missing entries."""
-    wanted = {item.name: item for item in fields(cls)}
-    unknown = sorted(set(values) - set(wanted))
-    missing = sorted(
-        name
-        for name, item in wanted.items()
-        if name not in values
-        and item.default is MISSING
-        and item.default_factory is MISSING
-    )
-    problems = [f"unknown entry '{name}'" for name in unknown]
-    problems += [f"missing entry '{name}'" for name in missing]
-    if problems:
-        raise WeightsError(
-            join_problems(f"the card's {cls.__name__} cannot be read", problems)
-        )
-    return cls(**values)
+def _encoder_problems(card: Card) -> list[str]:
+    """Tell what an encoder must not have, and what it lacks."""
+    problems = []
+    if card.encoder is not None or card.targets:
+        problems.append("an encoder's card has no `encoder` and no `targets`")
+    for size in ("d_model", "stride"):  # asked for before any model is built
+        if type_problems(size, card.config.get(size), int) or card.config[size] < 1:
+            problems.append(f"an encoder's config must have `{size}`, 1 or more")
+    return problems

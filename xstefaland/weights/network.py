@@ -1,19 +1,33 @@
-"""From a card and its tensors to a torch module: nothing left over, nothing missing."""
+"""From a card and its tensors to a torch module: nothing left over, nothing missing.
+
+A card may come from anywhere, so it is believed only as far as the tensors go: the
+network is first built without memory (torch's meta device) and compared with them.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from xstefaland.errors import InputError, WeightsError, join_problems
 from xstefaland.weights.card import Card
+from xstefaland.weights.typed import from_plain, type_problems
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from xstefaland.inputs.requirements import VariableSpec
-    from xstefaland.weights.files import Weights
+LARGEST = 2**20
+"""Largest size that a configuration may have."""
+
+MOST_NAMES = 10_000
+"""Most variables or targets that a configuration may list."""
+
+STACKS = ("layers", "decoder_layers")
+"""Sizes that count modules; there cannot be more of them than tensors."""
+
+LIMITS = {"minimum": -math.inf, "maximum": math.inf}
+"""Limits of a head's targets, and what stands for none."""
 
 
 def build(card: Card, tensors: Mapping[str, Tensor], source: str) -> nn.Module:
@@ -31,27 +45,57 @@ def build(card: Card, tensors: Mapping[str, Tensor], source: str) -> nn.Module:
     Returns
     -------
     torch.nn.Module
-        In evaluation mode, on the CPU.
+        In evaluation mode, on the CPU; a head keeps to the card's limits.
 
     Raises
     ------
     WeightsError
-        When a tensor is left over, missing or of another shape, or the scaling is not
-        the card's; everything is listed.
+        When no network can have the card's configuration, a tensor is left over,
+        missing, of another shape or no number, or scaling or limits are not the
+        card's; everything is listed.
     """
-    module = _empty(card, source)
-    problems = mismatches(tensors, module.state_dict())
-    problems += scaling_problems(card, tensors)
+    problems = config_problems(card, len(tensors))
+    if not problems:
+        wanted = _empty(card, source, "meta").state_dict()
+        problems = mismatches(tensors, wanted) + card_problems(card, tensors)
     if problems:
         raise WeightsError(
             join_problems(f"'{source}' does not fit its own card", problems)
         )
+    module: Any = _empty(card, source, "cpu")
     module.load_state_dict(dict(tensors))
-    return module.eval()
+    if hasattr(module, "limit"):
+        module.limit(*([getattr(t, name) for t in card.targets] for name in LIMITS))
+    return module.eval()  # type: ignore[no-any-return]
+
+
+def config_problems(card: Card, count: int) -> list[str]:
+    """List what is wrong with a card's configuration before anything is built.
+
+    Parameters
+    ----------
+    card : Card
+        With the configuration of its network.
+    count : int
+        Tensors that the file holds.
+    """
+    problems = []
+    hints = get_type_hints(_config_class(card))
+    for name, value in card.config.items():
+        if name not in hints:
+            continue  # refused, with those that are known, when the network is built
+        wrong = type_problems(name, from_plain(value, hints[name]), hints[name])
+        most = count if name in STACKS else LARGEST
+        if not wrong and type(value) is int and not 1 <= value <= most:
+            wrong = [f"`{name}` is {value}; it must be 1 to {most}"]
+        if not wrong and isinstance(value, list) and len(value) > MOST_NAMES:
+            wrong = [f"`{name}` lists {len(value)} names; {MOST_NAMES} are possible"]
+        problems += wrong
+    return problems
 
 
 def mismatches(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
-    """List tensors that are left over, missing or of another shape."""
+    """List tensors that are left over, missing, of another shape or no numbers."""
     problems = [
         f"tensor '{name}' is left over" for name in sorted(given) if name not in wanted
     ]
@@ -63,33 +107,57 @@ def mismatches(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> lis
                 f"tensor '{name}' has shape {tuple(given[name].shape)}, the model "
                 f"needs {tuple(wanted[name].shape)}"
             )
+        elif given[name].is_floating_point() != wanted[name].is_floating_point():
+            problems.append(
+                f"tensor '{name}' is of type {given[name].dtype}, the model needs "
+                f"{wanted[name].dtype}"
+            )
+        elif not _is_finite(given[name], unless=name in LIMITS):
+            problems.append(f"tensor '{name}' has values that are no finite numbers")
     return problems
 
 
-def scaling_problems(card: Card, tensors: Mapping[str, Tensor]) -> list[str]:
-    """List variables whose scaling in the tensors is not that of the card."""
+def card_problems(card: Card, tensors: Mapping[str, Tensor]) -> list[str]:
+    """List where a card and the tensors state different scaling or limits.
+
+    Parameters
+    ----------
+    card : Card
+        Of an encoder or a head.
+    tensors : mapping of str to Tensor
+        The network's ``state_dict()``; what it lacks is not looked at.
+    """
     part_of = "" if card.kind == "encoder" else "features."
     problems = []
     for name, specs in (
         (f"{part_of}forcing_scaling", card.forcing),
         (f"{part_of}attribute_scaling", card.attributes),
     ):
-        stated = {
-            "mean": [spec.mean for spec in specs],
-            "std": [spec.std for spec in specs],
-            "log": [float(spec.transform == "log1p") for spec in specs],
-        }
-        for part, values in stated.items():
-            found = tensors.get(f"{name}.{part}")
-            if found is not None and found.shape == (len(specs),):
-                problems += _differences(f"{name}.{part}", specs, values, found)
+        logs = [float(spec.transform == "log1p") for spec in specs]
+        problems += _differences(
+            f"{name}.mean", specs, [s.mean for s in specs], tensors
+        )
+        problems += _differences(f"{name}.std", specs, [s.std for s in specs], tensors)
+        problems += _differences(f"{name}.log", specs, logs, tensors)
+    logs = [float(spec.transform == "log1p") for spec in card.targets]
+    problems += _differences("target_scaling.log", card.targets, logs, tensors)
+    for name, none in LIMITS.items():
+        stated = [getattr(spec, name) for spec in card.targets]
+        limits = [none if value is None else value for value in stated]
+        problems += _differences(name, card.targets, limits, tensors)
     return problems
 
 
 def _differences(
-    name: str, specs: Sequence[VariableSpec], values: Sequence[float], found: Tensor
+    name: str,
+    specs: Sequence[Any],
+    values: Sequence[float],
+    tensors: Mapping[str, Tensor],
 ) -> list[str]:
     """List where a tensor (float32) and the card (float64) disagree."""
+    found = tensors.get(name)
+    if found is None or found.shape != (len(specs),):
+        return []
     return [
         f"'{spec.name}' has {actual} in tensor '{name}' but its card says {value}"
         for spec, value, actual in zip(specs, values, found.tolist(), strict=True)
@@ -97,48 +165,30 @@ def _differences(
     ]
 
 
-def _empty(card: Card, source: str) -> nn.Module:
+def _is_finite(values: Tensor, unless: bool) -> bool:
+    """Tell a tensor of finite numbers; one of limits may be infinite."""
+    return not bool(values.isnan().any() if unless else (~values.isfinite()).any())
+
+
+def _config_class(card: Card) -> Any:
+    """Return the class of the card's configuration."""
+    from xstefaland import model
+
+    return model.EncoderConfig if card.kind == "encoder" else model.HeadConfig
+
+
+def _empty(card: Card, source: str, device: str) -> nn.Module:
     """Build the card's network without touching the user's random state."""
     import torch
 
     from xstefaland import model
 
-    with torch.random.fork_rng(devices=[]):
+    make = model.StefaLand if card.kind == "encoder" else model.build_head
+    with torch.random.fork_rng(devices=[]), torch.device(device):
         try:
-            if card.kind == "encoder":
-                return model.StefaLand(model.EncoderConfig.from_dict(card.config))
-            head: nn.Module = model.build_head(model.HeadConfig.from_dict(card.config))
-            return head
-        except (InputError, TypeError) as error:
+            module: nn.Module = make(_config_class(card).from_dict(card.config))
+        except (InputError, TypeError, ValueError, LookupError, RuntimeError) as error:
             raise WeightsError(
                 f"'{source}' has a config that no model can be built from: {error}"
             ) from error
-
-
-def require_encoder(head: Weights, encoder: Weights) -> None:
-    """Refuse a head that was trained on another encoder than `encoder`.
-
-    Parameters
-    ----------
-    head, encoder : Weights
-        An opened head and an opened encoder.
-
-    Raises
-    ------
-    WeightsError
-        When the kinds are wrong, or the head's encoder has another sha256.
-    """
-    problems = [
-        f"'{weights.name}' ({weights.path}) is of kind '{weights.kind}', not '{kind}'"
-        for weights, kind in ((head, "head"), (encoder, "encoder"))
-        if weights.kind != kind
-    ]
-    wanted = head.card.encoder
-    if not problems and wanted is not None and wanted.sha256 != encoder.sha256:
-        problems.append(
-            f"head '{head.name}' was trained on encoder '{wanted.name}' (sha256 "
-            f"{wanted.sha256}), not on '{encoder.name}' (sha256 {encoder.sha256}); "
-            f"pass `weights='{wanted.name}'` or a head trained on '{encoder.name}'"
-        )
-    if problems:
-        raise WeightsError(join_problems("head and encoder do not match", problems))
+    return module

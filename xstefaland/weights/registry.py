@@ -1,13 +1,14 @@
 """The table of known weights: what there is, for which target, with which hash.
 
-The table itself is data, ``registry.json`` beside this file;
-:func:`xstefaland.weights.record.record` changes it.
+The table itself is data, ``registry.json`` beside this file; :func:`record` changes it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from xstefaland.errors import (
     WeightsNotFoundError,
     join_problems,
 )
-from xstefaland.weights.card import KINDS
-from xstefaland.weights.specs import is_sha256
+from xstefaland.weights.card import KINDS, is_sha256
+from xstefaland.weights.files import Weights
 
 REGISTRY_FILE = Path(__file__).with_name("registry.json")
 """The table."""
@@ -37,8 +38,8 @@ class Entry:
         Unique name, ending in its version.
     kind : {"encoder", "head"}
         What the file holds.
-    alias : str
-        Short word for ``head=``: the sort of head, the same for many targets.
+    form : str
+        Short word for ``head=``: the form of head, the same for many targets.
     version : str
         Release the file belongs to; a folder in the cache and in the URL.
     file : str
@@ -63,7 +64,7 @@ class Entry:
 
     name: str
     kind: str
-    alias: str
+    form: str
     version: str
     file: str
     sha256: str | None = None
@@ -97,9 +98,14 @@ class Registry:
         return tuple(entry.name for entry in self.entries)
 
     @property
-    def aliases(self) -> tuple[str, ...]:
-        """Every sort of head, sorted."""
-        return tuple(sorted({e.alias for e in self.entries if e.kind == "head"}))
+    def heads(self) -> tuple[Entry, ...]:
+        """The entries that are heads."""
+        return tuple(entry for entry in self.entries if entry.kind == "head")
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Every form of head, sorted."""
+        return tuple(sorted({entry.form for entry in self.heads}))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -119,35 +125,34 @@ class Registry:
                 return entry
         raise WeightsNotFoundError(
             f"There are no weights called '{name}', nor a file of that name. Known "
-            f"names: {', '.join(self.names)} (`xstefaland.weights.list()`); sorts of "
-            f"heads for `head=`: {', '.join(self.aliases)}."
+            f"names: {', '.join(self.names)} (`xstefaland.weights.list()`); forms of "
+            f"heads for `head=`: {', '.join(self.forms)}."
         )
 
     def head_for(self, target: str, head: str | None = None) -> Entry:
-        """Return the head for a target: its default, or the sort that `head` names.
+        """Return the head for a target: its default, or the form that `head` names.
 
         Parameters
         ----------
         target : str
             What is to be predicted.
         head : str, optional
-            A name or an alias such as ``"resconn"``.
+            A name or a form such as ``"resconn"``.
 
         Raises
         ------
         UnknownTargetError
-            When no head predicts it, or none of that sort.
+            When no head predicts it, or none of that form.
         """
-        heads = [entry for entry in self.entries if entry.kind == "head"]
         if head is None:
-            found = [entry for entry in heads if target in entry.default_for]
+            found = [entry for entry in self.heads if target in entry.default_for]
             if not found:
                 raise UnknownTargetError(
                     f"There is no head for target '{target}'. Targets: "
                     f"{', '.join(self.targets)}."
                 )
             return found[0]
-        named = [entry for entry in heads if head in (entry.name, entry.alias)]
+        named = [entry for entry in self.heads if head in (entry.name, entry.form)]
         found = [entry for entry in named if target in entry.targets]
         if not found:
             offered = sorted({t for entry in named for t in entry.targets})
@@ -156,6 +161,44 @@ class Registry:
                 f"{', '.join(offered)}. All targets: {', '.join(self.targets)}."
             )
         return found[0]
+
+    def heads_together(self, targets: Sequence[str]) -> dict[str, Entry]:
+        """Return the heads for a list of targets: one for all that belong together.
+
+        Fluxes and storages of one balance must come from one head, else they do not
+        balance. So a list that one head covers is answered by that head; else a head
+        of several targets that is the default of one of them answers all it can.
+
+        Parameters
+        ----------
+        targets : sequence of str
+            What is to be predicted.
+
+        Raises
+        ------
+        UnknownTargetError
+            When no head predicts one of them.
+
+        Examples
+        --------
+        >>> found = table().heads_together(["streamflow", "recharge", "soil_moisture"])
+        >>> [entry.form for entry in found.values()]
+        ['resconn-hbv', 'resconn-hbv', 'resconn']
+        """
+        chosen = {target: self.head_for(target) for target in targets}
+        if len(chosen) < 2:
+            return chosen
+        wanted = set(chosen)
+        covering = [entry for entry in self.heads if wanted <= set(entry.targets)]
+        if covering:
+            most = max(covering, key=lambda entry: len(wanted & set(entry.default_for)))
+            return dict.fromkeys(chosen, most)
+        for entry in dict.fromkeys(chosen.values()):
+            if len(entry.targets) > 1:
+                chosen |= {
+                    target: entry for target in chosen if target in entry.targets
+                }
+        return chosen
 
 
 def table() -> Registry:
@@ -168,7 +211,7 @@ def table() -> Registry:
 
     Examples
     --------
-    >>> table().head_for("streamflow").alias
+    >>> table().head_for("streamflow").form
     'resconn'
     """
     return _parsed(REGISTRY_FILE, REGISTRY_FILE.stat().st_mtime_ns)
@@ -214,6 +257,7 @@ def refuse_contradictions(registry: Registry) -> None:
 
 
 def _entry_problems(entry: Entry, encoders: set[str]) -> list[str]:
+    """Collect what in one line cannot be true."""
     problems = []
     if entry.kind not in KINDS:
         problems.append(f"'{entry.name}' has kind '{entry.kind}'")
@@ -228,3 +272,84 @@ def _entry_problems(entry: Entry, encoders: set[str]) -> list[str]:
     if entry.kind == "head" and not entry.targets:
         problems.append(f"head '{entry.name}' has no targets")
     return problems
+
+
+def record(
+    weights: Weights,
+    *,
+    form: str,
+    version: str,
+    description: str,
+    default_for: Sequence[str] = (),
+    bundled: bool = True,
+) -> Entry:
+    """Enter a weights file into the table, replacing the line of the same name.
+
+    Name, kind, targets, encoder, licence, hash and size come from the file. A target
+    has one default head: another head that was the default of one of `default_for`
+    loses it.
+
+    Parameters
+    ----------
+    weights : Weights
+        The opened file. For ``bundled=True`` it must lie in ``weights/bundled``.
+    form, version, description, default_for, bundled
+        See :class:`Entry`.
+
+    Returns
+    -------
+    Entry
+        The new line.
+
+    Raises
+    ------
+    WeightsError
+        When the table would contradict itself.
+
+    Notes
+    -----
+    For maintainers: it edits the source tree (``training.publish`` calls it).
+    """
+    card = weights.card
+    entry = Entry(
+        name=card.name,
+        kind=card.kind,
+        form=form,
+        version=version,
+        file=weights.path.name,
+        sha256=weights.sha256,
+        size=weights.path.stat().st_size,
+        targets=tuple(target.name for target in card.targets),
+        default_for=tuple(default_for),
+        encoder=card.encoder.name if card.encoder else None,
+        bundled=bundled,
+        licence=card.licence,
+        description=description,
+    )
+    if bundled and weights.path.parent != BUNDLED.resolve():
+        raise WeightsError(
+            f"'{weights.path}' is to be bundled; save it in '{BUNDLED}'."
+        )
+    old = table()
+    entries = [_without_defaults(other, default_for) for other in old.entries]
+    if entry.name in old.names:
+        entries[old.names.index(entry.name)] = entry
+    else:
+        entries.append(entry)
+    _write(Registry(tuple(entries), old.default_encoder))
+    return entry
+
+
+def _without_defaults(entry: Entry, targets: Sequence[str]) -> Entry:
+    """Take targets from a head that was their default."""
+    kept = tuple(t for t in entry.default_for if t not in targets)
+    return replace(entry, default_for=kept)
+
+
+def _write(changed: Registry) -> None:
+    """Check the table and replace the file in one step."""
+    refuse_contradictions(changed)
+    text = json.dumps(asdict(changed), indent=2) + "\n"
+    temporary = REGISTRY_FILE.with_suffix(".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, REGISTRY_FILE)

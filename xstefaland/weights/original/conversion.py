@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from xstefaland.errors import InputError, WeightsError, join_problems
 from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.weights.card import Card
-from xstefaland.weights.checkpoint import read_state
 from xstefaland.weights.files import save, sha256_of
-from xstefaland.weights.renaming import NAMES, PREFIXES, rename_original
+from xstefaland.weights.original.checkpoint import read_state
+from xstefaland.weights.original.renaming import NAMES, PREFIXES, rename_original
 
 if TYPE_CHECKING:
     from torch import Tensor

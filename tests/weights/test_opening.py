@@ -105,11 +105,60 @@ def test_head_as_encoder(shelf: dict[str, Weights]) -> None:
         resolve_encoder("flow-v1")
 
 
-def test_default_heads(shelf: dict[str, Weights]) -> None:
-    """Each target has its own default head."""
-    found = resolve_heads(["streamflow", "recharge"])
-    assert found == {"streamflow": shelf["flow"], "recharge": shelf["hbv"]}
+def test_default_heads(shelf: dict[str, Weights], table, make_head) -> None:
+    """A single target has its default head, whatever else predicts it."""
     assert resolve_head("streamflow") == shelf["flow"]
+    assert resolve_head("recharge") == shelf["hbv"]
+    soil = make_head("soil-v1", ["soil_moisture"])
+    table.add(soil, "resconn")
+    found = resolve_heads(["streamflow", "soil_moisture"])
+    assert found == {"streamflow": shelf["flow"], "soil_moisture": soil}
+
+
+def test_a_head_that_covers_the_list_answers_it(shelf: dict[str, Weights]) -> None:
+    """Targets of one balance come from one head, in whatever order."""
+    for targets in (["streamflow", "recharge"], ["recharge", "streamflow"]):
+        assert set(resolve_heads(targets).values()) == {shelf["hbv"]}
+
+
+def test_a_balance_stays_together_beside_other_targets(
+    shelf: dict[str, Weights], table, make_head
+) -> None:
+    """A target that the physics head lacks does not tear the balance apart."""
+    soil = make_head("soil-v1", ["soil_moisture"])
+    table.add(soil, "resconn")
+    found = resolve_heads(["streamflow", "soil_moisture", "recharge"])
+    assert found["streamflow"] == found["recharge"] == shelf["hbv"]
+    assert found["soil_moisture"] == soil
+
+
+def test_of_two_covering_heads_the_default_answers(
+    shelf: dict[str, Weights], table, make_head
+) -> None:
+    """A further head for the same fluxes is taken only when it is asked for."""
+    table.entries.insert(1, table.entries[2])
+    del table.entries[3]
+    other = make_head("a-v0", ["streamflow", "recharge"])
+    table.add(other, "lstm-hbv", default_for=())
+    table.entries.insert(1, table.entries.pop())
+    table.write()
+    assert resolve_heads(["streamflow", "recharge"])["streamflow"] == shelf["hbv"]
+    assert resolve_heads(["streamflow", "recharge"], "lstm-hbv")["recharge"] == other
+
+
+def test_bundled_heads_balance() -> None:
+    """Of the real weights, streamflow and evapotranspiration come from HBV together."""
+    found = resolve_heads(["streamflow", "evapotranspiration"])
+    assert {w.name for w in found.values()} == {"streamflow-resconn-hbv-v1"}
+    assert resolve_head("streamflow").name == "streamflow-resconn-v1"
+    mixed = resolve_heads(["soil_moisture", "streamflow", "snow_water_equivalent"])
+    assert [w.name for w in mixed.values()] == [
+        "soil-moisture-resconn-v1",
+        "streamflow-resconn-hbv-v1",
+        "streamflow-resconn-hbv-v1",
+    ]
+    apart = resolve_heads(["soil_moisture", "streamflow"])
+    assert apart["streamflow"].name == "streamflow-resconn-v1"
 
 
 @pytest.mark.parametrize("head", ["resconn-hbv", "hbv-v1", "path", "open"])

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from xstefaland.errors import InputError, UnknownTargetError, WeightsError
+from xstefaland.errors import (
+    InputError,
+    UnknownTargetError,
+    WeightsError,
+    join_problems,
+)
 from xstefaland.weights import cache, registry
 from xstefaland.weights.files import Weights, read
 
@@ -18,7 +23,7 @@ WeightsLike = str | os.PathLike[str] | Weights
 COLUMNS = (
     "name",
     "kind",
-    "alias",
+    "form",
     "version",
     "targets",
     "encoder",
@@ -36,7 +41,7 @@ def list_weights() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per weights file: name, kind (encoder or head), alias (for ``head=``),
+        One row per weights file: name, kind (encoder or head), form (for ``head=``),
         version, targets, encoder (of a head), size [bytes], licence, bundled (ships
         inside the package), cached (needs no network), description.
 
@@ -159,7 +164,7 @@ def resolve_head(target: str, head: WeightsLike | None = None) -> Weights:
     target : str
         What is to be predicted.
     head : str, path or Weights, optional
-        A name, an alias (``"resconn"``), a path or open weights; default: the target's
+        A name, a form (``"resconn"``), a path or open weights; default: the target's
         entry in the registry.
 
     Returns
@@ -181,6 +186,9 @@ def resolve_heads(
     targets: Sequence[str], head: WeightsLike | None = None
 ) -> dict[str, Weights]:
     """Open the head of each target; `head`, if given, must serve them all.
+
+    Without `head`, targets of one balance come from one head, see
+    :meth:`~xstefaland.weights.registry.Registry.heads_together`.
 
     Parameters
     ----------
@@ -204,7 +212,7 @@ def resolve_heads(
             f"targets={targets!r} is not possible; pass a list of at least one."
         )
     table = registry.table()
-    if head is None or head in table.aliases:
+    if head is None or head in table.forms:
         names = _registry_heads(table, targets, None if head is None else str(head))
         opened = {name: load(name) for name in set(names.values())}
         chosen = {target: opened[name] for target, name in names.items()}
@@ -212,6 +220,35 @@ def resolve_heads(
         chosen = dict.fromkeys(targets, _load_head(head))
     _refuse_lacking(chosen, table)
     return chosen
+
+
+def require_encoder(head: Weights, encoder: Weights) -> None:
+    """Refuse a head that was trained on another encoder than `encoder`.
+
+    Parameters
+    ----------
+    head, encoder : Weights
+        An opened head and an opened encoder.
+
+    Raises
+    ------
+    WeightsError
+        When the kinds are wrong, or the head's encoder has another sha256.
+    """
+    problems = [
+        f"'{weights.name}' ({weights.path}) is of kind '{weights.kind}', not '{kind}'"
+        for weights, kind in ((head, "head"), (encoder, "encoder"))
+        if weights.kind != kind
+    ]
+    wanted = head.card.encoder
+    if not problems and wanted is not None and wanted.sha256 != encoder.sha256:
+        problems.append(
+            f"head '{head.name}' was trained on encoder '{wanted.name}' (sha256 "
+            f"{wanted.sha256}), not on '{encoder.name}' (sha256 {encoder.sha256}); "
+            f"pass `weights='{wanted.name}'` or a head trained on '{encoder.name}'"
+        )
+    if problems:
+        raise WeightsError(join_problems("head and encoder do not match", problems))
 
 
 def _registry_heads(
@@ -232,10 +269,13 @@ def _registry_heads(
             f"There is no {'' if head is None else repr(head) + ' '}head for targets "
             f"{lacking}. Targets: {', '.join(table.targets)}."
         )
+    if head is None:
+        return {t: entry.name for t, entry in table.heads_together(targets).items()}
     return names
 
 
 def _load_head(head: WeightsLike) -> Weights:
+    """Open what ``head=`` names, other than a form."""
     found = load(head)
     if found.kind != "head":
         raise WeightsError(
