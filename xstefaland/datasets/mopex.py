@@ -1,0 +1,89 @@
+"""MOPEX: large river basins of the United States, beside those of CAMELS-US."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from xstefaland.datasets.columns import Column, take
+from xstefaland.datasets.files import (
+    Archive,
+    Chunks,
+    choose,
+    find,
+    finish,
+    label,
+    netcdf,
+    numbers,
+)
+
+ARCHIVE = Archive(
+    "mopex",
+    "MOPEX",
+    "NOAA NWS mean areal precipitation and temperature; USGS streamflow",
+    "US public domain",
+    "Schaake et al. (2006), IAHS Publ. 307",
+    ("mopex_us.nc, or the folder that holds it",),
+)
+
+_GREENEST = "largest of static_green_fraction"
+_RANGE = "largest minus smallest of static_green_fraction"
+COLUMNS = (
+    Column("precipitation", "prcp", "mm d-1"),
+    Column("temperature_max", "tmax", "degC"),
+    Column("temperature_min", "tmin", "degC"),
+    Column("streamflow", "streamflow", "mm d-1"),
+    Column("area", "area", "km2"),
+    Column("gvf_max", _GREENEST, "percent"),
+    Column("gvf_diff", _RANGE, "percent"),
+)
+
+
+def mopex(
+    path: str | Path, sites: Sequence[str] | None = None, *, chunks: Chunks = None
+) -> xr.Dataset:
+    """Read MOPEX.
+
+    Basins are large (median 2 450 km2), some nested. Their gauges have USGS numbers,
+    as those of CAMELS-US and HYSETS: compare ``gauge`` before one is tested on the
+    other. Temperatures that cannot be are missing in the file.
+
+    Parameters
+    ----------
+    path : path-like
+        ``mopex_us.nc``, or the folder that holds it.
+    sites : sequence of str, optional
+        Ids such as ``"mopex_01048000"``; default: all.
+    chunks : mapping, str or int, optional
+        As in :func:`xarray.open_dataset`: ``{}`` gives dask arrays; default: in memory.
+
+    Returns
+    -------
+    xarray.Dataset
+        Forcing and ``streamflow`` [mm d-1] ``(basin, time)``, attributes ``(basin)``,
+        coordinates ``latitude``, ``longitude``, ``gauge``, ``country``, ``product``.
+
+    Raises
+    ------
+    InputError
+        For unknown sites, or a path where there is no such file.
+    """
+    file = find(path, "mopex_us.nc", ARCHIVE)
+    needed = {"site", "time", "prcp", "tmax", "streamflow", "static_green_fraction"}
+    with netcdf(file, ARCHIVE, needed, chunks) as raw:
+        wanted = choose(raw["site"].values, sites, "basin")
+        names = {"site": "basin", "lat": "latitude", "lon": "longitude"}
+        raw = raw.sel(site=wanted).rename(names).reset_coords("area")
+        green = raw["static_green_fraction"].load()
+        greenest, least = green.max("month"), green.min("month")
+        raw = raw.assign({_GREENEST: greenest, _RANGE: greenest - least})
+        ds = label(
+            take(raw, COLUMNS),
+            "basin",
+            gauge=numbers(wanted),
+            country="United States of America",
+            product="mopex",
+        )
+        return finish(ds, ARCHIVE, file, chunks)
