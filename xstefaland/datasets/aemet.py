@@ -8,15 +8,8 @@ from pathlib import Path
 import xarray as xr
 
 from xstefaland.datasets.columns import Column, take
-from xstefaland.datasets.files import (
-    Archive,
-    Chunks,
-    choose,
-    find,
-    finish,
-    label,
-    netcdf,
-)
+from xstefaland.datasets.files import Archive, Chunks, find, finish, netcdf
+from xstefaland.datasets.sites import label, select
 
 ARCHIVE = Archive(
     "aemet",
@@ -67,8 +60,7 @@ def aemet(
     file = find(path, "aemet_spain.nc", ARCHIVE)
     needed = {"site", "time", "prcp", "tmax", "tmin"}
     with netcdf(file, ARCHIVE, needed, chunks) as raw:
-        wanted = choose(raw["site"].values, sites, "station")
-        names = {"site": "station", "lat": "latitude", "lon": "longitude"}
-        raw = raw.sel(site=wanted).rename(names).reset_coords("elevation")
+        raw = select(raw, "site", sites, "station")
+        raw = raw.rename(lat="latitude", lon="longitude").reset_coords("elevation")
         ds = label(take(raw, COLUMNS), "station", country="Spain", product="aemet")
         return finish(ds, ARCHIVE, file, chunks)

@@ -8,16 +8,8 @@ from pathlib import Path
 import xarray as xr
 
 from xstefaland.datasets.columns import Column, take
-from xstefaland.datasets.files import (
-    Archive,
-    Chunks,
-    choose,
-    find,
-    finish,
-    label,
-    netcdf,
-    numbers,
-)
+from xstefaland.datasets.files import Archive, Chunks, find, finish, netcdf
+from xstefaland.datasets.sites import label, numbers, select
 
 ARCHIVE = Archive(
     "camels_ch",
@@ -97,10 +89,11 @@ def camels_ch(
     file = find(path, "camels_ch.nc", ARCHIVE)
     needed = {"site", "time", "prcp", "tmax", "tmin", "streamflow", "swe"}
     with netcdf(file, ARCHIVE, needed, chunks) as raw:
-        wanted = choose(raw["site"].values, sites, "basin")
-        names = {"site": "basin", "lat": "latitude", "lon": "longitude"}
-        raw = raw.sel(site=wanted).rename(names).reset_coords("area")
+        raw = select(raw, "site", sites, "basin")
+        raw = raw.rename(lat="latitude", lon="longitude").reset_coords("area")
         forest = sum(raw[part] for part in _FOREST.split(" + "))
         ds = take(raw.assign({_FOREST: forest}), COLUMNS)
-        ds = label(ds, "basin", gauge=numbers(wanted), product="meteoswiss")
+        ds = label(
+            ds, "basin", gauge=numbers(raw["basin"].values), product="meteoswiss"
+        )
         return finish(ds, ARCHIVE, file, chunks)

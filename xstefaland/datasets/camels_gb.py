@@ -12,14 +12,12 @@ from xstefaland.datasets.columns import Column, take
 from xstefaland.datasets.files import (
     Archive,
     Chunks,
-    choose,
     find,
     finish,
-    label,
     netcdf,
-    numbers,
     unknown_layout,
 )
+from xstefaland.datasets.sites import choose, label, numbers, select
 from xstefaland.datasets.text import Layout, read_tables, stack
 
 _LAYOUTS = (
@@ -128,9 +126,8 @@ def camels_gb(
     file = find(path, "camels_gb2.nc", VERSION_2)
     needed = {"site", "time", "prcp", "tmean", "streamflow"}
     with netcdf(file, VERSION_2, needed, chunks) as raw:
-        wanted = choose(raw["site"].values, sites, "basin")
-        names = {"site": "basin", "lat": "latitude", "lon": "longitude"}
-        raw = raw.sel(site=wanted).rename(names).reset_coords("area")
+        raw = select(raw, "site", sites, "basin")
+        raw = raw.rename(lat="latitude", lon="longitude").reset_coords("area")
         ds = _labelled(take(raw, COLUMNS_2), "haduk")
         return finish(ds, VERSION_2, file, chunks)
 

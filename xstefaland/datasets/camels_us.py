@@ -14,16 +14,8 @@ import pandas as pd
 import xarray as xr
 
 from xstefaland.datasets.columns import SECONDS_PER_DAY, Column, take
-from xstefaland.datasets.files import (
-    Archive,
-    Chunks,
-    choose,
-    find,
-    finish,
-    join,
-    label,
-    netcdf,
-)
+from xstefaland.datasets.files import Archive, Chunks, find, finish, netcdf
+from xstefaland.datasets.sites import choose, join, label, select
 from xstefaland.datasets.text import Layout, read_tables, stack
 from xstefaland.errors import InputError, join_problems
 
@@ -199,9 +191,10 @@ def _maurer(file: Path, sites: Sequence[str] | None, chunks: Chunks) -> xr.Datas
     beside = file.parent / "camels_us.nc"
     needed = {"site", "time", "prcp", "vp", "streamflow"}
     with netcdf(file, ARCHIVE, needed, chunks) as raw:
-        wanted = choose(raw["site"].values, sites, "basin")
+        raw = select(raw, "site", sites, "basin")
+        wanted = raw["basin"].values.astype(str)
         # Radiation is the mean of the whole day in this file already.
-        raw = _computed(raw.sel(site=wanted).rename(site="basin", srad=_RADIATION))
+        raw = _computed(raw.rename(srad=_RADIATION))
         ds = take(raw, FORCINGS["maurer_extended"])
         ds = ds.rename(lat="gauge_lat", lon="gauge_lon")
         if beside.is_file():

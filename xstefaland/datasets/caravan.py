@@ -19,15 +19,12 @@ from xstefaland.datasets.columns import Column, take
 from xstefaland.datasets.files import (
     Archive,
     Chunks,
-    choose,
     find,
     finish,
-    join,
-    label,
     netcdf,
-    numbers,
     unknown_layout,
 )
+from xstefaland.datasets.sites import choose, join, label, numbers, select
 from xstefaland.datasets.text import Layout, read_tables, stack
 
 ARCHIVE = Archive(
@@ -152,9 +149,10 @@ def caravan(
         return finish(_with_attributes(ds, table), ARCHIVE, path, chunks)
     file = find(path, "caravan_100d.nc", ARCHIVE)
     with netcdf(file, ARCHIVE, {"basin", "day", "start_date"}, chunks) as raw:
-        ds = _hundred_days(raw, choose(raw["basin"].values, sites, "basin"))
+        raw = select(raw, "basin", sites, "basin")
+        ds = _hundred_days(raw)
         beside = file.parent / _PARQUET
-        table = _parquet(beside) if beside.is_file() else _positions(ds)
+        table = _parquet(beside) if beside.is_file() else _positions(raw)
         return finish(_with_attributes(ds, table), ARCHIVE, file, chunks)
 
 
@@ -230,16 +228,15 @@ def _one_netcdf(basin: str, file: Path, chunks: Chunks) -> xr.Dataset:
         return ds.load() if chunks is None else ds
 
 
-def _hundred_days(raw: xr.Dataset, wanted: Sequence[str]) -> xr.Dataset:
+def _hundred_days(raw: xr.Dataset) -> xr.Dataset:
     """Put records that start on different days on one axis."""
-    raw = raw.sel(basin=list(wanted))
     starts = pd.DatetimeIndex(raw["start_date"].values)
     parts = []
     for start in starts.unique().sort_values():
         part = take(raw.isel(basin=np.flatnonzero(starts == start)), DAILY)
         days = start + pd.to_timedelta(part["day"].values, unit="D")
         parts.append(part.rename(day="time").assign_coords(time=days.as_unit("ns")))
-    return join(parts, "basin", wanted)
+    return join(parts, "basin", raw["basin"].values)
 
 
 def _tables(folder: Path, sources: Sequence[str]) -> pd.DataFrame:
@@ -270,12 +267,11 @@ def _parquet(file: Path) -> pd.DataFrame:
     return table.set_index("gauge_id")
 
 
-def _positions(ds: xr.Dataset) -> pd.DataFrame:
+def _positions(raw: xr.Dataset) -> pd.DataFrame:
     """Make a table of what ``caravan_100d.nc`` itself says about its basins."""
-    return pd.DataFrame(
-        {"gauge_lat": ds["gauge_lat"], "gauge_lon": ds["gauge_lon"]},
-        index=ds["basin"].values.astype(str),
-    )
+    names = ("gauge_lat", "gauge_lon", "area")
+    columns = {name: raw[name].values for name in names}
+    return pd.DataFrame(columns, index=raw["basin"].values.astype(str))
 
 
 def _with_attributes(ds: xr.Dataset, table: pd.DataFrame) -> xr.Dataset:
@@ -286,7 +282,7 @@ def _with_attributes(ds: xr.Dataset, table: pd.DataFrame) -> xr.Dataset:
     raw = xr.Dataset(
         {c.original: ("basin", rows[c.original].to_numpy(float)) for c in columns}
     )
-    ds = xr.Dataset(dict(ds.data_vars), {n: ds[n] for n in ds.indexes})
+    ds = ds.drop_vars([name for name in ds.coords if name not in ds.indexes])
     ds = ds.assign(take(raw, columns)).assign_coords(
         latitude=("basin", rows["gauge_lat"].to_numpy(float)),
         longitude=("basin", rows["gauge_lon"].to_numpy(float)),

@@ -13,15 +13,8 @@ import numpy as np
 import xarray as xr
 
 from xstefaland.datasets.columns import SECONDS_PER_DAY, Column, take
-from xstefaland.datasets.files import (
-    Archive,
-    Chunks,
-    choose,
-    find,
-    finish,
-    label,
-    netcdf,
-)
+from xstefaland.datasets.files import Archive, Chunks, find, finish, netcdf
+from xstefaland.datasets.sites import label, select, texts
 
 _FILE = "drb_hru_forcing.nc"
 _LAYOUTS = (f"{_FILE}, or the folder that holds it",)
@@ -87,9 +80,8 @@ def delaware(
     """
     file = find(path, _FILE, UNITS)
     with netcdf(file, UNITS, {"hru", "time", "prcp", "static_aspect"}, chunks) as raw:
-        raw = raw.assign_coords(hru=raw["hru"].values.astype(str))
-        wanted = choose(raw["hru"].values, sites, "hru")
-        raw = raw.sel(hru=wanted).rename(lat="latitude", lon="longitude")
+        raw = select(raw, "hru", sites, "hru").rename(lat="latitude", lon="longitude")
+        raw = raw.assign_coords(hru=texts(raw["hru"].values))
         ds = take(
             raw.assign({_ASPECT: np.cos(np.deg2rad(raw["static_aspect"]))}), COLUMNS
         )
@@ -125,11 +117,12 @@ def delaware_gauges(
     """
     file = find(path, _FILE, GAUGES)
     with netcdf(file, GAUGES, {"gage", "discharge", "drainage_area"}, chunks) as raw:
-        wanted = choose(raw["gage"].values, sites, "gauge")
-        raw = raw[["discharge"]].sel(gage=wanted).reset_coords("drainage_area")
-        names = {"gage": "basin", "gage_lat": "latitude", "gage_lon": "longitude"}
-        raw = raw.rename(names)
+        raw = select(raw[["discharge"]], "gage", sites, "basin")
+        raw = raw.rename(gage_lat="latitude", gage_lon="longitude")
+        raw = raw.reset_coords("drainage_area")
         metres = raw["discharge"] * SECONDS_PER_DAY / (raw["drainage_area"] * 1e6)
         ds = take(raw.assign({_DEPTH: metres * 1000}), GAUGE_COLUMNS)
-        ds = label(ds, "basin", gauge=wanted, country="United States of America")
+        ds = label(
+            ds, "basin", gauge=raw["basin"].values, country="United States of America"
+        )
         return finish(ds, GAUGES, file, chunks)

@@ -7,13 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from xstefaland.datasets.columns import Column, take
-from xstefaland.datasets.files import (
-    Archive,
-    Chunks,
-    find,
-    finish,
-    netcdf,
-)
+from xstefaland.datasets.files import Archive, Chunks, find, finish, netcdf
 
 ARCHIVE = Archive(
     "era5land",

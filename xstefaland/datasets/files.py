@@ -1,8 +1,7 @@
-"""Where an archive's files are, which sites are wanted, and what a reader hands out."""
+"""Where an archive's files are, how NetCDF is opened, and what a reader hands out."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,15 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import xarray as xr
 
 from xstefaland.datasets.columns import describe_position
-from xstefaland.errors import InputError, join_problems
+from xstefaland.errors import InputError
 
 Chunks = Mapping[Any, Any] | str | int | None
 
+_DAYS = {"time", "day", "date"}  # what archives call the dimension
 _SHOWN = 10  # names in a message
 
 
@@ -97,76 +95,41 @@ def unknown_layout(path: str | Path, archive: Archive) -> InputError:
     path = Path(path)
     if path.is_dir():
         names = sorted(each.name for each in path.iterdir())
-        found = f"it holds {_listed(names)}" if names else "it is empty"
+        found = f"it holds {listed(names)}" if names else "it is empty"
     else:
         found = "it is a file" if path.exists() else "there is nothing of that name"
+    return _other(path, archive, found)
+
+
+def _other(path: Path, archive: Archive, reason: str) -> InputError:
+    """Make the error for what is not the archive."""
     known = "; or ".join(archive.layouts)
     return InputError(
-        f"'{path}' is not {archive.title}: {found}. "
+        f"'{path}' is not {archive.title}: {reason}. "
         f"xstefaland.datasets.{archive.reader}(path) reads {known}."
     )
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Write out some names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(repr(str(name)) for name in names[:_SHOWN]) + more
-
-
-def choose(known: Iterable[str], sites: Sequence[str] | None, what: str) -> list[str]:
-    """Choose sites by id.
+def listed(names: Sequence[str]) -> str:
+    """Write out some names, and how many more there are.
 
     Parameters
     ----------
-    known : iterable of str
-        Ids that the archive has.
-    sites : sequence of str or None
-        Ids that are wanted; None: all.
-    what : str
-        Word for a site, for the message.
+    names : sequence of str
+        Any number of them.
 
     Returns
     -------
-    list of str
-        In the order of `sites`.
-
-    Raises
-    ------
-    InputError
-        For unknown ids (all of them, with the nearest known ones), ids given twice, or
-        a single string.
+    str
+        The first ten.
 
     Examples
     --------
-    >>> choose(["01013500", "01022500"], ["01022500"], "basin")
-    ['01022500']
-    >>> choose(["01013500", "01022500"], ["1022500"], "basin")
-    Traceback (most recent call last):
-        ...
-    xstefaland.errors.InputError: cannot choose sites: no basin '1022500' among 2; ...
+    >>> listed(["a", "b"])
+    "'a', 'b'"
     """
-    everything = [str(each) for each in known]
-    if sites is None:
-        return everything
-    if isinstance(sites, str):
-        raise InputError(f"sites={sites!r} is one string; pass a list: [{sites!r}]")
-    wanted = [str(each) for each in sites]
-    unknown = sorted(set(wanted) - set(everything))
-    twice = sorted({each for each in wanted if wanted.count(each) > 1})
-    problems = [
-        f"no {what} {each!r} among {len(everything)}; {_nearest(each, everything)}"
-        for each in unknown
-    ]
-    problems += [f"{what} {each!r} is given twice; once is enough" for each in twice]
-    if problems:
-        raise InputError(join_problems("cannot choose sites", problems))
-    return wanted
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    """Point at ids that look like the one given, or at the first ones."""
-    near = difflib.get_close_matches(name, known, n=3)
-    return f"the nearest are {_listed(near)}" if near else f"ids: {_listed(known)}"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(repr(str(name)) for name in names[:_SHOWN]) + more
 
 
 @contextmanager
@@ -201,11 +164,8 @@ def netcdf(
         have = {str(name) for name in (*raw.variables, *raw.dims)}
         lacking = sorted(set(needed) - have)
         if lacking:
-            known = "; or ".join(archive.layouts)
-            raise InputError(
-                f"'{file}' is not {archive.title}: it lacks {_listed(lacking)}. "
-                f"xstefaland.datasets.{archive.reader}(path) reads {known}."
-            )
+            chunks = None
+            raise _other(file, archive, f"it lacks {listed(lacking)}")
         yield raw if chunks is None else raw.assign(_lazy(file, raw))
     finally:
         if chunks is None:
@@ -226,89 +186,7 @@ def _open(file: Path, **keywords: Any) -> xr.Dataset:
 def _lazy(file: Path, raw: xr.Dataset) -> dict[str, xr.DataArray]:
     """Daily variables as dask arrays; what is small stays out of the graph."""
     lazy = _open(file, chunks={})
-    return {str(name): lazy[name] for name in raw.data_vars if lazy[name].ndim > 1}
-
-
-def join(parts: Sequence[xr.Dataset], dim: str, order: Sequence[str]) -> xr.Dataset:
-    """Put sites together whose records, or whose variables, differ.
-
-    Parameters
-    ----------
-    parts : sequence of xarray.Dataset
-        ``(dim, time)``.
-    dim : str
-        The site dimension.
-    order : sequence of str
-        Ids in the order that is wanted.
-
-    Returns
-    -------
-    xarray.Dataset
-        On every day of any part; NaN where a part has no such day or variable.
-    """
-    ds = xr.concat(
-        parts,
-        dim,
-        data_vars="all",
-        coords="different",
-        compat="equals",
-        join="outer",
-        combine_attrs="drop_conflicts",
-    )
-    ds = ds.sel({dim: list(order)}).transpose(dim, ...)
-    return ds.chunk(time=-1) if ds.chunks else ds  # as the parts were
-
-
-def label(ds: xr.Dataset, dim: str, **words: Any) -> xr.Dataset:
-    """Add coordinates of text.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        With `dim`.
-    dim : str
-        The site dimension.
-    **words : str or array-like of str
-        One text for all sites, or one for each; anything missing becomes "".
-
-    Returns
-    -------
-    xarray.Dataset
-        With the coordinates.
-
-    Examples
-    --------
-    >>> ds = xr.Dataset(coords={"basin": ["a", "b"]})
-    >>> label(ds, "basin", product="daymet")["product"].values
-    array(['daymet', 'daymet'], dtype='<U6')
-    """
-    number = ds.sizes[dim]
-    columns = {
-        name: texts([given] * number if isinstance(given, str) else given)
-        for name, given in words.items()
-    }
-    return ds.assign_coords({name: (dim, column) for name, column in columns.items()})
-
-
-def numbers(ids: Iterable[str]) -> list[str]:
-    """Gauge numbers of ids that begin with their archive.
-
-    Parameters
-    ----------
-    ids : iterable of str
-        Such as ``camelsgb_21003``.
-
-    Returns
-    -------
-    list of str
-        What follows the first ``_``.
-
-    Examples
-    --------
-    >>> numbers(["camelsgb_21003"])
-    ['21003']
-    """
-    return [str(each).partition("_")[2] for each in ids]
+    return {str(n): lazy[n] for n in raw.data_vars if _DAYS & {*lazy[n].dims}}
 
 
 def finish(
@@ -349,25 +227,3 @@ def finish(
             variable.load()
     daily = {n: ds[n].chunk(chunks) for n in ds.data_vars if "time" in ds[n].dims}
     return ds.assign(daily)
-
-
-def texts(values: Any) -> np.ndarray[Any, np.dtype[np.str_]]:
-    """Text as an array of fixed width, so that it can be written to any format.
-
-    Parameters
-    ----------
-    values : array-like
-        Text; anything missing becomes "".
-
-    Returns
-    -------
-    numpy.ndarray
-        Of dtype ``<U``.
-
-    Examples
-    --------
-    >>> texts(["a", None, float("nan")])
-    array(['a', '', ''], dtype='<U1')
-    """
-    known = [None if pd.isna(each) else each for each in np.asarray(values, object)]
-    return np.array(["" if v is None else str(v) for v in known], dtype=np.str_)

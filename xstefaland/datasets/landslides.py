@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from xstefaland.datasets.columns import Column, take
-from xstefaland.datasets.files import Archive, choose, find, finish, label, texts
+from xstefaland.datasets.files import Archive, find, finish
+from xstefaland.datasets.sites import choose, label, texts
 from xstefaland.datasets.text import Layout, read_tables
 from xstefaland.errors import InputError
 
@@ -60,7 +61,7 @@ _EVENTS_CSV = Layout(
 )
 
 _LANDSLIDE = Column("landslide", "slide", "1", "1: slide, 0: none")
-_CURVATURE = "as SAGA computes it"
+_CURVATURE = "the source states no units; those of SAGA are m-1"
 TERRAIN_COLUMNS = (
     _LANDSLIDE,
     Column("elevation", "dem", "m"),

@@ -8,16 +8,8 @@ from pathlib import Path
 import xarray as xr
 
 from xstefaland.datasets.columns import Column, take
-from xstefaland.datasets.files import (
-    Archive,
-    Chunks,
-    choose,
-    find,
-    finish,
-    label,
-    netcdf,
-    numbers,
-)
+from xstefaland.datasets.files import Archive, Chunks, find, finish, netcdf
+from xstefaland.datasets.sites import label, numbers, select
 
 ARCHIVE = Archive(
     "mopex",
@@ -73,16 +65,15 @@ def mopex(
     file = find(path, "mopex_us.nc", ARCHIVE)
     needed = {"site", "time", "prcp", "tmax", "streamflow", "static_green_fraction"}
     with netcdf(file, ARCHIVE, needed, chunks) as raw:
-        wanted = choose(raw["site"].values, sites, "basin")
-        names = {"site": "basin", "lat": "latitude", "lon": "longitude"}
-        raw = raw.sel(site=wanted).rename(names).reset_coords("area")
+        raw = select(raw, "site", sites, "basin")
+        raw = raw.rename(lat="latitude", lon="longitude").reset_coords("area")
         green = raw["static_green_fraction"].load()
         greenest, least = green.max("month"), green.min("month")
         raw = raw.assign({_GREENEST: greenest, _RANGE: greenest - least})
         ds = label(
             take(raw, COLUMNS),
             "basin",
-            gauge=numbers(wanted),
+            gauge=numbers(raw["basin"].values),
             country="United States of America",
             product="mopex",
         )

@@ -8,7 +8,8 @@ from pathlib import Path
 import xarray as xr
 
 from xstefaland.datasets.columns import Column, take
-from xstefaland.datasets.files import Archive, choose, find, finish, label, texts
+from xstefaland.datasets.files import Archive, find, finish
+from xstefaland.datasets.sites import choose, label, texts
 from xstefaland.datasets.text import Layout, read_tables
 
 ARCHIVE = Archive(

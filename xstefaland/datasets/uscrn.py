@@ -10,15 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from xstefaland.datasets.columns import DEPTHS, Column, at_depth, take
-from xstefaland.datasets.files import (
-    Archive,
-    Chunks,
-    choose,
-    find,
-    finish,
-    label,
-    netcdf,
-)
+from xstefaland.datasets.files import Archive, Chunks, find, finish, netcdf
+from xstefaland.datasets.sites import choose, label, select
 from xstefaland.datasets.text import Layout, read_tables, stack
 
 ARCHIVE = Archive(
@@ -78,6 +71,7 @@ _DAILY01 = Layout(
     names=tuple(_FIELDS.split()),
     missing=(-9999.0, -99.0),
 )
+_NETCDF = "uscrn_soil_moisture.nc"
 _FILES = "CRND0103-*.txt"
 
 
@@ -109,18 +103,23 @@ def uscrn(
     InputError
         For unknown sites, an unknown layout, or text that cannot be read.
     """
-    folder = Path(path)
-    if folder.is_dir() and not (folder / "uscrn_soil_moisture.nc").is_file():
-        files = sorted(folder.rglob(_FILES))
-        if files:
-            return finish(_text(files, sites), ARCHIVE, path, chunks)
-    file = find(path, "uscrn_soil_moisture.nc", ARCHIVE)
+    files = _text_files(Path(path))
+    if files:
+        return finish(_text(files, sites), ARCHIVE, path, chunks)
+    file = find(path, _NETCDF, ARCHIVE)
     needed = {"station", "time", *(column.original for column in COLUMNS)}
     with netcdf(file, ARCHIVE, needed, chunks) as raw:
-        wanted = choose(raw["station"].values, sites, "station")
-        raw = raw.sel(station=wanted).rename(lat="latitude", lon="longitude")
+        raw = select(raw, "station", sites, "station")
+        raw = raw.rename(lat="latitude", lon="longitude")
         ds = label(take(raw, COLUMNS), "station", product="uscrn")
         return finish(ds, ARCHIVE, file, chunks)
+
+
+def _text_files(path: Path) -> list[Path]:
+    """Find daily01 files; a folder with the NetCDF file is read as that."""
+    if path.is_file():
+        return [path] if path.suffix == ".txt" else []
+    return [] if (path / _NETCDF).is_file() else sorted(path.rglob(_FILES))
 
 
 def _text(files: Sequence[Path], sites: Sequence[str] | None) -> xr.Dataset:
