@@ -61,7 +61,8 @@ def synthetic(number: int, days: int) -> Places:
 def observations(folder: Path, number: int) -> Places:
     """Read basins and stations that were left out of pretraining and finetuning."""
     basins = left_out("streamflow-resconn-v1", "camels-")
-    rivers = datasets.camels_us(folder, basins).sel(time=slice("1997-10-01", "2008-09-30"))
+    rivers = datasets.camels_us(folder, basins)
+    rivers = rivers.sel(time=slice("1997-10-01", "2008-09-30"))
     stations = left_out("soil-moisture-resconn-v1", "uscrn-")
     soils = datasets.uscrn(folder, stations).sel(time=slice("2013-01-01", "2019-12-31"))
     measured = soils.soil_moisture.notnull().mean("time") > 0.6

@@ -152,24 +152,27 @@ def netcdf(
     Yields
     ------
     xarray.Dataset
-        With the archive's own names; nothing is loaded.
+        With the archive's own names; nothing daily is loaded.
 
     Raises
     ------
     InputError
         When the file cannot be opened or lacks something.
     """
-    raw = _open(file)
-    try:
+    with _open(file) as raw:
         have = {str(name) for name in (*raw.variables, *raw.dims)}
         lacking = sorted(set(needed) - have)
         if lacking:
-            chunks = None
             raise _other(file, archive, f"it lacks {listed(lacking)}")
-        yield raw if chunks is None else raw.assign(_lazy(file, raw))
-    finally:
         if chunks is None:
-            raw.close()
+            yield raw
+            return
+        # What is small is loaded now, and this handle closed: two on one file, one of
+        # which is closed while threads read the other, is more than HDF5 can bear.
+        daily = [str(n) for n in raw.data_vars if _DAYS & {*raw[n].dims}]
+        small = raw.drop_vars(daily).load()
+    lazy = _open(file, chunks={})
+    yield small.assign({name: lazy[name].variable for name in daily})
 
 
 def _open(file: Path, **keywords: Any) -> xr.Dataset:
@@ -181,12 +184,6 @@ def _open(file: Path, **keywords: Any) -> xr.Dataset:
             f"'{file}' cannot be opened as NetCDF ({type(err).__name__}: {err}); if no "
             "library for NetCDF is installed: pip install netCDF4"
         ) from err
-
-
-def _lazy(file: Path, raw: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Daily variables as dask arrays; what is small stays out of the graph."""
-    lazy = _open(file, chunks={})
-    return {str(n): lazy[n] for n in raw.data_vars if _DAYS & {*lazy[n].dims}}
 
 
 def finish(
@@ -222,8 +219,5 @@ def finish(
     }
     if chunks is None:
         return ds.load()
-    for variable in ds.variables.values():
-        if "time" not in variable.dims:
-            variable.load()
     daily = {n: ds[n].chunk(chunks) for n in ds.data_vars if "time" in ds[n].dims}
     return ds.assign(daily)

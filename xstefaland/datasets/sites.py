@@ -132,7 +132,11 @@ def join(parts: Sequence[xr.Dataset], dim: str, order: Iterable[str]) -> xr.Data
         combine_attrs=_both,
     )
     ds = ds.sel({dim: list(order)}).transpose(dim, ...)
-    return ds.chunk(time=-1) if ds.chunks else ds  # as the parts were
+    sizes = [c for each in ds.values() for c in each.chunksizes.get(dim, ())]
+    if not sizes:
+        return ds
+    whole = {dim: max(sizes), "time": -1}
+    return ds.assign({name: each.chunk(whole) for name, each in ds.items()})
 
 
 def _both(attributes: Sequence[Mapping[str, Any]], context: object) -> dict[str, str]:
