@@ -188,15 +188,16 @@ def caravan_attributes(
         land = table.reindex(basin=ds.basin)
         ds = ds.merge(land, compat="override")  # what both have is camels_ch's
     """
-    folder = Path(path) / "attributes"
-    if folder.is_dir():
-        names = sorted(each.name for each in folder.iterdir() if each.is_dir())
-        table = _tables(Path(path), names)
+    file = Path(path)
+    if (file / "attributes").is_dir():
+        folders = (each for each in (file / "attributes").iterdir() if each.is_dir())
+        table = _tables(file, sorted(each.name for each in folders))
     else:
-        table = _parquet(find(path, _PARQUET, TABLES))
+        file = find(path, _PARQUET, TABLES)
+        table = _parquet(file)
     basins = np.array(choose(table.index, sites, "basin"), dtype=np.str_)
     ds = _with_attributes(xr.Dataset(coords={"basin": basins}), table)
-    return finish(ds.drop_vars("product"), TABLES, path, None)
+    return finish(ds.drop_vars("product"), TABLES, file, None)
 
 
 def _source(basin: str) -> str:
