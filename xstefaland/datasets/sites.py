@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ import xarray as xr
 
 from xstefaland.datasets.files import listed
 from xstefaland.errors import InputError, join_problems
+
+_COMPARED = 10  # unknown ids for which the nearest known ones are shown
 
 
 def choose(known: Iterable[str], sites: Sequence[str] | None, what: str) -> list[str]:
@@ -52,12 +55,16 @@ def choose(known: Iterable[str], sites: Sequence[str] | None, what: str) -> list
     if isinstance(sites, str):
         raise InputError(f"sites={sites!r} is one string; pass a list: [{sites!r}]")
     wanted = [str(each) for each in sites]
-    unknown = sorted(set(wanted) - set(everything))
-    twice = sorted({each for each in wanted if wanted.count(each) > 1})
+    have = set(everything)
+    unknown = [each for each in dict.fromkeys(wanted) if each not in have]
     problems = [
         f"no {what} {each!r} among {len(everything)}; {_nearest(each, everything)}"
-        for each in unknown
+        for each in unknown[:_COMPARED]
     ]
+    if len(unknown) > _COMPARED:  # looking for near ones takes its time
+        others = ", ".join(repr(each) for each in unknown[_COMPARED:])
+        problems.append(f"nor any {what} {others}")
+    twice = [each for each, count in Counter(wanted).items() if count > 1]
     problems += [f"{what} {each!r} is given twice; once is enough" for each in twice]
     if problems:
         raise InputError(join_problems("cannot choose sites", problems))
