@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pictures
-import readers
 import xarray as xr
 
 import xstefaland
-from xstefaland import metrics
+from xstefaland import datasets, metrics
 from xstefaland.testing import example_points
 
 SPINUP = 365  # days that are not scored
@@ -62,9 +61,10 @@ def synthetic(number: int, days: int) -> Places:
 def observations(folder: Path, number: int) -> Places:
     """Read basins and stations that were left out of pretraining and finetuning."""
     basins = left_out("streamflow-resconn-v1", "camels-")
-    rivers = readers.camels(folder, basins).sel(time=slice("1997-10-01", "2008-09-30"))
+    rivers = datasets.camels_us(folder, basins)
+    rivers = rivers.sel(time=slice("1997-10-01", "2008-09-30"))
     stations = left_out("soil-moisture-resconn-v1", "uscrn-")
-    soils = readers.uscrn(folder, stations).sel(time=slice("2013-01-01", "2019-12-31"))
+    soils = datasets.uscrn(folder, stations).sel(time=slice("2013-01-01", "2019-12-31"))
     measured = soils.soil_moisture.notnull().mean("time") > 0.6
     return Places(
         spread(rivers, number),

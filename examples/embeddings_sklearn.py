@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import readers
 import xarray as xr
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
@@ -30,10 +29,10 @@ from xstefaland.inputs.formulas.pet import oudin
 from xstefaland.splits import spatial_blocks
 
 TARGETS = {
-    "elev_mean": "mean elevation",
+    "elevation": "mean elevation",
     "frac_forest": "forest share",
     "lai_max": "largest leaf area index",
-    "clay_frac": "clay in the soil",
+    "clay": "clay in the soil",
 }
 DRAWS = 500  # of the bootstrap
 
@@ -127,7 +126,7 @@ def compare(ds: xr.Dataset, features: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def load(folder: Path, years: int) -> xr.Dataset:
     """Read complete records of the basins, and mark those the encoder never saw."""
     period = slice("1999-10-01", f"{1999 + years}-09-30")
-    ds = readers.camels(folder).sel(time=period)
+    ds = xstefaland.datasets.camels_us(folder).sel(time=period)
     complete = (ds["precipitation"] + ds["temperature"]).notnull().all("time")
     ds = ds.isel(basin=complete.values)
     left_out = xstefaland.weights.load("stefaland-base-v1").card.left_out

@@ -14,7 +14,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import readers
 import xarray as xr
 from matplotlib.dates import ConciseDateFormatter
 from pictures import GREEN, OBSERVED, PREDICTED, SNOW, STYLE
@@ -34,7 +33,7 @@ def held_out(folder: Path) -> xr.Dataset:
     """Read the basins that neither the head nor its encoder was trained on."""
     card = xstefaland.weights.load("streamflow-resconn-hbv-v1").card
     basins = [s.split("-")[-1] for s in card.left_out if s.startswith("camels-")]
-    ds = readers.camels(folder, sorted(basins))
+    ds = xstefaland.datasets.camels_us(folder, sorted(basins))
     return ds.sel(time=slice("1989-10-01", "2008-09-30"))
 
 

@@ -28,6 +28,7 @@ HEAVY = ("torch", "distributed", "geopandas", "numba", "sklearn", "matplotlib", 
 # Rooms from top to bottom, as in the architecture: a room imports only from below.
 ARROWS = {
     "model": {"errors", "model"},
+    "datasets": {"errors", "inputs", "datasets"},
     "geometry": {"errors", "options", "geometry", "inputs"},
     "inputs": {"errors", "options", "inputs", "geometry"},
     "weights": {"errors", "options", "inputs", "model", "weights"},
@@ -135,6 +136,13 @@ def test_arrows_point_down(room):
         if name.startswith("xstefaland.") and name.split(".")[1] not in ARROWS[room]
     ]
     assert not wrong
+
+
+def test_readers_know_the_catalogue_alone():
+    """Of inputs, datasets takes the table of variables and no machinery."""
+    names = {name for path in _files("datasets") for name in _imports(path)}
+    used = {name for name in names if name.startswith("xstefaland.inputs")}
+    assert used == {"xstefaland.inputs.variables.CATALOGUE"}
 
 
 def test_library_loads_without_training():

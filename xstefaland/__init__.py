@@ -28,11 +28,12 @@ _FUNCTIONS = {
     "reconstruct": "inference.api",
     "show_versions": "versions",
 }
-_MODULES = ("metrics", "splits", "errors", "weights")
+_MODULES = ("datasets", "metrics", "splits", "errors", "weights")
 
 __all__ = [
     "__version__",
     "check",
+    "datasets",
     "embed",
     "errors",
     "get_options",
