@@ -98,7 +98,7 @@ def bare(encoder: Weights, head: Weights, clock: str) -> tuple[float, float]:
             start = now()
             model.encode(forcing, attributes, day_of_year=day, latitude=latitude)
             middle = now()
-            network(*record, warmup_days=365)
+            network(*record, spinup_days=365)
             per_window = min(per_window, (middle - start) / size)
             per_site = min(per_site, (now() - middle) / sites)
     return per_window, per_site

@@ -211,7 +211,7 @@ def test_prediction_is_the_head_on_the_embedding(
             torch.from_numpy(embedding.values),
             torch.from_numpy(forcing),
             torch.from_numpy(ds.elevation.values[:, None]),
-            warmup_days=365,
+            spinup_days=365,
         )
     answer = xstefaland.predict(ds, BOTH, head=head, weights=weights)
     same(answer.to_dataarray().transpose("site", "time", ...), by_hand)
@@ -251,7 +251,7 @@ class Static(torch.nn.Module):
     """A head without time: means of embedding and attributes."""
 
     def forward(
-        self, embedding: Any, forcing: Any, attributes: Any, *, warmup_days: int
+        self, embedding: Any, forcing: Any, attributes: Any, *, spinup_days: int
     ) -> Any:
         both = [embedding.mean((1, 2)), attributes.nan_to_num().mean(1)]
         return torch.stack(both, -1)
@@ -261,7 +261,7 @@ class Levels(torch.nn.Module):
     """A head with three quantiles of each target."""
 
     def forward(
-        self, embedding: Any, forcing: Any, attributes: Any, *, warmup_days: int
+        self, embedding: Any, forcing: Any, attributes: Any, *, spinup_days: int
     ) -> Any:
         base = embedding[..., :2, None]
         return base + torch.tensor([-1.0, 0.0, 1.0])

@@ -289,7 +289,7 @@ def test_finetuned_output(
     days = hidden[:, :-1]
     if output == "output_ts_plus_static":
         days = days + hidden[:, -1:]
-    predicted = head(days, given["x"], given["c"], warmup_days=0)
+    predicted = head(days, given["x"], given["c"], spinup_days=0)
     assert relative(predicted, given[output]) < TOLERANCE
 
 
@@ -371,5 +371,5 @@ def test_lstm_baseline() -> None:
     )
     head = filled_head(config, renamed(own, names))
     inputs = given["lstm_model.input_TBF"].transpose(0, 1)
-    output = head(inputs, inputs, inputs.new_zeros(3, 0), warmup_days=0)
+    output = head(inputs, inputs, inputs.new_zeros(3, 0), spinup_days=0)
     assert relative(output, given["lstm_model.output"].transpose(0, 1)) < TOLERANCE

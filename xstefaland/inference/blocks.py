@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from xstefaland.inference.batches import BatchSize, Limit, choose_batch_size, in_batches
 from xstefaland.inference.loaded import placed, resolve_device
-from xstefaland.inference.windows import fade_weights, window_starts
+from xstefaland.inference.windows import (
+    causal_starts,
+    causal_weights,
+    fade_weights,
+    window_starts,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -60,6 +65,25 @@ class Block:
         """Return the sites that have any forcing value at all."""
         return np.flatnonzero(np.isfinite(self.forcing).any((1, 2)))
 
+    def begun(self) -> NDArray[np.bool_]:
+        """Return ``(site, time)``: whether there was any forcing up to that day."""
+        there = np.isfinite(self.forcing).any(2)
+        return np.maximum.accumulate(there, axis=1)
+
+    def first_days(self, days: int) -> Block:
+        """Return the block of the first `days`, ending in missing ones if need be."""
+        more = max(days - self.days, 0)
+        return Block(
+            np.pad(
+                self.forcing[:, :days],
+                ((0, 0), (0, more), (0, 0)),
+                constant_values=np.nan,
+            ),
+            self.attributes,
+            self.latitude,
+            np.pad(self.day_of_year[:days], (0, more), constant_values=1),
+        )
+
     def take(self, sites: NDArray[np.intp] | slice) -> Block:
         """Return the block of some of the sites."""
         return Block(
@@ -83,6 +107,7 @@ def embed_block(
     pool: Pool = None,
     groups: NDArray[np.intp] | None = None,
     limit: Limit | None = None,
+    causal: bool = False,
 ) -> Floats:
     """Embed the records of some sites.
 
@@ -104,12 +129,18 @@ def embed_block(
         by ``"year"``; ``"mean"`` takes all days without it.
     limit : Limit, optional
         Shared between blocks, so that they learn from each other what fits.
+    causal : bool
+        Whether a day's embedding depends on the attributes and the days up to it
+        alone: on ``window - stride`` days before it at least, fewer only at the
+        record's start. The attributes are the caller's: climate that was computed from
+        the whole record knows the future. The model should have been trained for it.
 
     Returns
     -------
     ndarray of float32
         ``(site, time, d)``; pooled ``(site, d)``, by year ``(site, year, d)``. A site
-        without any forcing value is NaN and costs nothing.
+        without any forcing value is NaN and costs nothing; read causally, so are days
+        before the site's first forcing value.
 
     Examples
     --------
@@ -124,7 +155,7 @@ def embed_block(
     """
     block = Block(forcing, attributes, latitude, day_of_year)
     encoder = Encoder(model, batch_size, device, precision, limit)
-    return encoder.embed(block, pool, groups)
+    return encoder.embed(block, pool, groups, causal=causal)
 
 
 def reconstruct_block(
@@ -183,15 +214,20 @@ class Encoder:
         pool: Pool = None,
         groups: NDArray[np.intp] | None = None,
         everywhere: bool = False,
+        causal: bool = False,
     ) -> Floats:
-        """Embed, see :func:`embed_block`; `everywhere`: sites without forcing too."""
+        """Embed, see :func:`embed_block`; `everywhere`: without any forcing too."""
         sites = np.arange(block.sites) if everywhere else block.with_forcing()
-        width = self.model.config.d_model
+        config = self.model.config
         rows = _rows(block.days, pool, groups)
         shape = {None: (block.days,), "year": (rows.shape[0],)}.get(pool, ())
-        out = np.full((block.sites, *shape, width), np.nan, np.float32)
+        out = np.full((block.sites, *shape, config.d_model), np.nan, np.float32)
         out[sites] = 0.0
-        for batch in self._windows(block, sites):
+        if causal and pool == "static":  # no window's token differs from another's
+            block = block.first_days(config.window)
+        if causal:  # the last window may reach beyond the record
+            rows = np.pad(rows, ((0, 0), (0, config.window)))
+        for batch in self._windows(block, sites, causal=causal):
             hidden = batch.hidden
             if pool is None:
                 batch.add_days(out, hidden[:, :-1])
@@ -201,6 +237,8 @@ class Encoder:
                 batch.add(out, batch.pooled(hidden[:, :-1], rows)[:, 0])
             else:
                 batch.add(out, batch.pooled(hidden[:, :-1], rows))
+        if causal and pool is None and not everywhere:
+            out[~block.begun()] = np.nan
         return out
 
     def reconstruct(self, block: Block) -> tuple[Floats, Floats]:
@@ -215,12 +253,20 @@ class Encoder:
         return series, static
 
     def _windows(
-        self, block: Block, sites: NDArray[np.intp], decode: bool = False
+        self,
+        block: Block,
+        sites: NDArray[np.intp],
+        decode: bool = False,
+        causal: bool = False,
     ) -> Iterator[_Batch]:
         """Run all windows of some sites through the model, batch by batch."""
         config = self.model.config
-        starts = window_starts(block.days, config.window, config.stride)
-        fade = fade_weights(block.days, config.window, config.stride)
+        record = block.days, config.window, config.stride
+        if causal:
+            starts, fade = causal_starts(*record), causal_weights(*record)
+            block = block.first_days(int(starts[-1]) + config.window)
+        else:
+            starts, fade = window_starts(*record), fade_weights(*record)
         size = choose_batch_size(
             self.batch_size, self.model, fade.shape[1], self.device
         )
@@ -231,12 +277,15 @@ class Encoder:
         def run(rows: slice) -> _Batch:
             site, window = pairs[:, rows]
             batch = _Batch(site, starts[window], fade[window], len(starts))
-            return self._encode(block, batch, decode)
+            return self._encode(block, batch, decode, causal)
 
         for _, batch in in_batches(run, pairs.shape[1], size, self.limit):
             yield batch
 
-    def _encode(self, block: Block, batch: _Batch, decode: bool) -> _Batch:
+    def _encode(
+        self, block: Block, batch: _Batch, decode: bool, causal: bool
+    ) -> _Batch:
+        """Run one batch of windows, and decode it if asked."""
         import torch
 
         calendar = self.model.config.calendar
@@ -248,6 +297,7 @@ class Encoder:
                 self.tensor(block.attributes[batch.site]),
                 day_of_year=self.tensor(block.day_of_year[days]) if calendar else None,
                 latitude=self.tensor(block.latitude[batch.site]) if calendar else None,
+                causal=causal,
             )
             if decode:
                 batch.decoded = self.model.decode(batch.hidden, physical=True)
@@ -291,14 +341,18 @@ class _Batch:
         np.add.at(out, self.site, values.float().cpu().numpy())
 
     def add_days(self, out: Floats, values: Tensor) -> None:
-        """Add faded days ``(B, W, n)`` to their days in `out` ``(site, time, n)``."""
+        """Add faded days ``(B, W, n)`` to their days in `out` ``(site, time, n)``.
+
+        Days beyond the record's end are dropped.
+        """
         import torch
 
         fade = torch.from_numpy(self.fade).to(values.device)
         faded = (values.float() * fade[..., None]).cpu().numpy()
         length = self.fade.shape[1]
         for site, begin, days in zip(self.site, self.start, faded, strict=True):
-            out[site, begin : begin + length] += days
+            part = out[site, begin : begin + length]
+            part += days[: len(part)]
 
 
 def _rows(days: int, pool: Pool, groups: NDArray[np.intp] | None) -> Floats:

@@ -9,12 +9,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xstefaland.errors import InputError
 from xstefaland.inference.batches import in_batches
 from xstefaland.inference.blocks import Block, Encoder, Floats
 from xstefaland.inference.loaded import Reference
 
 BYTES = 2**28
 """Memory that the embeddings and states of the sites at work may take."""
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """An upper limit of a target that is each site's own.
+
+    Parameters
+    ----------
+    target : int
+        Column of the head's answer.
+    attribute : int or None
+        Column of the block's attributes that holds the limit, such as the porosity for
+        soil moisture.
+    value : float
+        The limit of sites whose attribute is missing.
+    """
+
+    target: int
+    attribute: int | None
+    value: float
 
 
 @dataclass(frozen=True)
@@ -35,7 +56,10 @@ class HeadTask:
     static : bool
         The answer has no time.
     spinup_days : int
-        Days that are run before the first one counts.
+        Days that are run before the first one counts; none where days must not know
+        of later ones.
+    ceilings : tuple of Ceiling
+        Upper limits beside the head's own; sequence heads only.
     """
 
     reference: Reference
@@ -45,6 +69,7 @@ class HeadTask:
     levels: tuple[int, ...] | int | None = None
     static: bool = False
     spinup_days: int = 365
+    ceilings: tuple[Ceiling, ...] = ()
 
     @property
     def quantiles(self) -> int | None:
@@ -53,7 +78,11 @@ class HeadTask:
 
 
 def predict_block(
-    encoder: Encoder, heads: Sequence[tuple[Any, HeadTask]], block: Block
+    encoder: Encoder,
+    heads: Sequence[tuple[Any, HeadTask]],
+    block: Block,
+    *,
+    causal: bool = False,
 ) -> list[Floats]:
     """Predict for some sites; the encoder runs once for all heads.
 
@@ -65,14 +94,25 @@ def predict_block(
         Networks in place, and what to ask of them.
     block : Block
         Inputs, with the heads' own columns after those of the encoder.
+    causal : bool
+        Whether a day's answer depends on the attributes and the days up to it alone,
+        see :func:`~xstefaland.inference.blocks.embed_block`. States start cold: there
+        is no spin-up, as its days are later than the first one.
 
     Returns
     -------
     list of ndarray
         One per head and target: ``(site, time)``, static ones ``(site,)``, with the
-        quantiles last. Sites without any forcing value are NaN; for static targets,
-        those without any value at all.
+        quantiles last. Sites without any forcing value are NaN, and with `causal` days
+        before the first one; for static targets, sites without any value at all.
+
+    Raises
+    ------
+    InputError
+        For a head that cannot answer causally.
     """
+    if causal:
+        _require_causal(heads)
     static = all(task.static for _, task in heads)
     sites = _sites_with_values(block) if static else block.with_forcing()
     out = [
@@ -84,26 +124,46 @@ def predict_block(
     at_once = max(1, BYTES // (40 * width * max(block.days, 1)))
     for begin in range(0, len(sites), at_once):
         chosen = sites[begin : begin + at_once]
-        answers = _predict_sites(encoder, heads, block.take(chosen), static)
+        answers = _predict_sites(encoder, heads, block.take(chosen), static, causal)
         for array, answer in zip(out, answers, strict=True):
             array[chosen] = answer
     return out
 
 
+def _require_causal(heads: Sequence[tuple[Any, HeadTask]]) -> None:
+    """Refuse heads whose answer of a day needs the days after it."""
+    names = [
+        task.reference.name for head, task in heads if not head.config.causal_possible
+    ]
+    if names:
+        raise InputError(
+            f"heads {names} need a site's whole record for each of its days (HBV's "
+            "constant parameters and the adapters 'conv' and 'attention' do); use "
+            "causal=False, or another head."
+        )
+
+
 def _sites_with_values(block: Block) -> NDArray[np.intp]:
+    """Return the sites that have a forcing or an attribute."""
     by_forcing = np.isfinite(block.forcing).any((1, 2))
     return np.flatnonzero(by_forcing | np.isfinite(block.attributes).any(1))
 
 
 def _shape(task: HeadTask, block: Block) -> tuple[int, ...]:
+    """Return the shape of a target's answer."""
     days = () if task.static else (block.days,)
     levels = () if task.quantiles is None else (task.quantiles,)
     return (block.sites, *days, *levels)
 
 
 def _predict_sites(
-    encoder: Encoder, heads: Sequence[tuple[Any, HeadTask]], block: Block, static: bool
+    encoder: Encoder,
+    heads: Sequence[tuple[Any, HeadTask]],
+    block: Block,
+    static: bool,
+    causal: bool,
 ) -> list[Floats]:
+    """Embed some sites and run all heads over them."""
     config = encoder.model.config
     own = Block(
         block.forcing[..., : len(config.forcing)],
@@ -111,31 +171,46 @@ def _predict_sites(
         block.latitude,
         block.day_of_year,
     )
+    begun = own.begun()
     if block.days == 0:  # no weather at all: the static token stands for the record
-        embedding = encoder.embed(own, "static", everywhere=True)[:, None]
-        nothing = np.full((block.sites, 1, block.forcing.shape[2]), np.nan, np.float32)
-        block = Block(nothing, block.attributes, block.latitude, block.day_of_year)
-    else:
-        embedding = encoder.embed(own, everywhere=static)
+        embedding = encoder.embed(own, "static", everywhere=True, causal=causal)
+        embedding = embedding[:, None]
+        block = block.first_days(1)
+    else:  # causal: a NaN before the first weather would never leave a head's state
+        embedding = encoder.embed(own, everywhere=static or causal, causal=causal)
     answers = []
     for head, task in heads:
-        answers += _run_head(encoder, head, task, embedding, block)
+        for answer in _run_head(encoder, head, task, embedding, block, causal):
+            if causal and not task.static:
+                answer[~begun] = np.nan
+            answers.append(answer)
     return answers
 
 
 def _run_head(
-    encoder: Encoder, head: Any, task: HeadTask, embedding: Floats, block: Block
+    encoder: Encoder,
+    head: Any,
+    task: HeadTask,
+    embedding: Floats,
+    block: Block,
+    causal: bool,
 ) -> list[Floats]:
     """Run one head over whole records; return one array per wanted target."""
     import torch
 
     def run(rows: slice) -> Floats:
+        attributes = block.attributes[rows]
+        more = {}
+        if task.ceilings:
+            limits = _ceilings(task, len(head.config.targets), attributes)
+            more["maximum"] = encoder.tensor(limits)
         with torch.inference_mode():
             answer = head(
                 encoder.tensor(embedding[rows]),
                 encoder.tensor(block.forcing[rows][..., list(task.forcing)]),
-                encoder.tensor(block.attributes[rows][..., list(task.attributes)]),
-                warmup_days=task.spinup_days,
+                encoder.tensor(attributes[:, list(task.attributes)]),
+                spinup_days=0 if causal else task.spinup_days,
+                **more,
             )
         values: Floats = answer.float().cpu().numpy()
         return values
@@ -148,3 +223,15 @@ def _run_head(
         return [answer[..., column] for column in task.targets]
     levels = list(task.levels) if isinstance(task.levels, tuple) else task.levels
     return [answer[..., column, :][..., levels] for column in task.targets]
+
+
+def _ceilings(task: HeadTask, targets: int, attributes: Floats) -> Floats:
+    """Return the upper limits ``(site, target)``, NaN where there is none."""
+    limits = np.full((len(attributes), targets), np.nan, np.float32)
+    for ceiling in task.ceilings:
+        limits[:, ceiling.target] = ceiling.value
+        if ceiling.attribute is not None:
+            own = attributes[:, ceiling.attribute]
+            known = np.isfinite(own)
+            limits[known, ceiling.target] = own[known]
+    return limits

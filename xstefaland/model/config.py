@@ -12,6 +12,9 @@ Adapter = Literal[
 ]
 HeadKind = Literal["resconn", "no_resconn", "lstm", "linear"]
 
+TWO_WAY_ADAPTERS = ("conv", "attention")
+"""Adapters in which a day looks at the days after it."""
+
 
 class _Config:
     """Shared reading and writing as plain dictionaries."""
@@ -140,6 +143,13 @@ class HeadConfig(_Config):
         "hbv": the network gives the parameters of HBV 1.1, which gives the targets.
     components : int
         Parallel HBV components per site.
+    quantiles : tuple of float
+        Levels that are predicted of each target, rising within 0..1; none for a single
+        value.
+    static : bool
+        One answer per site, without time.
+    link : {"identity", "logit"}
+        "logit": targets are probabilities, always between 0 and 1.
     """
 
     targets: tuple[str, ...]
@@ -154,6 +164,21 @@ class HeadConfig(_Config):
     also_log: tuple[str, ...] = ()
     physics: Literal["hbv"] | None = None
     components: int = 16
+    quantiles: tuple[float, ...] = ()
+    static: bool = False
+    link: Literal["identity", "logit"] = "identity"
+
+    @property
+    def causal_possible(self) -> bool:
+        """Whether a day's answer can do without the days after it.
+
+        HBV's constant parameters come from the whole record, and two adapters mix
+        neighbouring days both ways.
+        """
+        adapted = self.kind in ("resconn", "no_resconn")
+        return self.physics is None and not (
+            adapted and self.adapter in TWO_WAY_ADAPTERS
+        )
 
     def __post_init__(self) -> None:
         """Refuse a configuration that no head can have, with every reason."""
@@ -168,5 +193,16 @@ class HeadConfig(_Config):
             lacking = sorted(needed - set(self.forcing))
             if lacking:
                 problems.append(f"HBV needs the forcing {lacking}")
+            if self.quantiles or self.static or self.link != "identity":
+                problems.append(
+                    "HBV gives one daily value per target: leave out `quantiles`, "
+                    "`static` and `link`"
+                )
+        if list(self.quantiles) != sorted({q for q in self.quantiles if 0 < q < 1}):
+            problems.append(
+                f"`quantiles` must rise and lie between 0 and 1, got {self.quantiles}"
+            )
+        if self.link not in ("identity", "logit"):
+            problems.append(f"link={self.link!r} is neither 'identity' nor 'logit'")
         if problems:
             raise InputError("HeadConfig: " + "; ".join(problems) + ".")

@@ -71,6 +71,7 @@ class StefaLand(nn.Module):
         attribute_mask: Tensor | None = None,
         padding: Tensor | None = None,
         substitute: Tensor | None = None,
+        causal: bool = False,
     ) -> Tensor:
         """Embed windows of forcing.
 
@@ -91,6 +92,10 @@ class StefaLand(nn.Module):
         substitute : Tensor, optional
             Scalars ``(B, attribute)`` for missing attributes, see
             :class:`~xstefaland.model.embedding.VariableEmbedding`.
+        causal : bool
+            Read forwards only: a day's token depends on the attributes, that day and
+            the days before it, the static token on the attributes alone. By default
+            every token depends on the whole window.
 
         Returns
         -------
@@ -103,10 +108,7 @@ class StefaLand(nn.Module):
         tokens = self.dropout(tokens + self._positions(forcing.shape[1]))
         if self.config.scale_input:
             tokens = tokens * math.sqrt(self.config.d_model)
-        if padding is not None:
-            padding = nn.functional.pad(padding, (0, 1), value=False)
-        for layer in self.layers:
-            tokens = layer(tokens, padding)
+        tokens = self._mix(tokens, padding, causal)
         out: Tensor = self.to_embedding(self.dropout(self.norm(tokens)))
         return out
 
@@ -157,6 +159,16 @@ class StefaLand(nn.Module):
         scaled = self.attribute_scaling(attributes)
         out: Tensor = self.attribute_embedding(scaled, missing, substitute)
         return out
+
+    def _mix(self, tokens: Tensor, padding: Tensor | None, causal: bool) -> Tensor:
+        """Run the layers; read causally, the static token goes first and is seen."""
+        first = 1 if causal else 0
+        if padding is not None:
+            padding = nn.functional.pad(padding, (first, 1 - first), value=False)
+        tokens = tokens.roll(first, 1) if causal else tokens
+        for layer in self.layers:
+            tokens = layer(tokens, padding, causal)
+        return tokens.roll(-first, 1) if causal else tokens
 
     def _positions(self, days: int) -> Tensor:
         if self.config.static_position == "last":

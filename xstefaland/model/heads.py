@@ -1,150 +1,26 @@
-"""Heads: from embedding, forcing and attributes to a target, day by day.
-
-The recurrent part runs once over a whole record; it is spun up on the first days and
-started again, so that values count from the first day on.
-"""
+"""Heads: from embedding, forcing and attributes to targets, by day or by site."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from xstefaland.model.adapters import build_adapter, linear_of_parts
 from xstefaland.model.config import HeadConfig
 from xstefaland.model.embedding import Dropout
+from xstefaland.model.limits import Limited
+from xstefaland.model.physics import HbvHead
 from xstefaland.model.scaling import Scaling
-
-SPINUP_DAYS = 365
-
-
-class Features(nn.Module):
-    """Physical inputs to scaled features: 0 and a flag where a value is absent."""
-
-    def __init__(self, config: HeadConfig) -> None:
-        super().__init__()
-        self.flags = config.flags
-        self.forcing_scaling = Scaling(len(config.forcing))
-        self.attribute_scaling = Scaling(len(config.attributes))
-        self.log_scaling = Scaling(len(config.also_log))
-        self.logged = [config.forcing.index(name) for name in config.also_log]
-        twice = 2 if config.flags else 1
-        self.forcing_size = twice * len(config.forcing) + len(config.also_log)
-        self.attribute_size = twice * len(config.attributes)
-
-    def forward(self, forcing: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features ``(B, T, nx)`` and ``(B, ns)`` without NaN."""
-        series = [self.forcing_scaling(forcing).nan_to_num(0.0)]
-        static = [self.attribute_scaling(attributes).nan_to_num(0.0)]
-        if self.logged:
-            logged = self.log_scaling(forcing[..., self.logged])
-            series.append(logged.nan_to_num(0.0))
-        if self.flags:
-            series.append((~forcing.isnan()).to(forcing.dtype))
-            static.append((~attributes.isnan()).to(attributes.dtype))
-        return torch.cat(series, -1), torch.cat(static, -1)
+from xstefaland.model.trunks import SPINUP_DAYS, TRUNKS, Features
 
 
-def _run(lstm: nn.LSTM, inputs: Tensor, spinup: int) -> Tensor:
-    """Run an LSTM over ``(B, T, n)``, starting from the state after `spinup` days."""
-    state = None
-    if spinup > 0:
-        with torch.no_grad():
-            state = lstm(inputs[:, :spinup])[1]
-    out: Tensor = lstm(inputs, state)[0]
-    return out
+class SequenceHead(Limited):
+    """Regression of one or more targets, for each day or once for a site.
 
-
-class ResConn(nn.Module):
-    """Adapter, then an LSTM that sees the inputs before and after itself.
-
-    Source: StefaLand paper, section 2.3 (StefaLand-resConn).
-    """
-
-    def __init__(self, config: HeadConfig, forcing: int, attributes: int) -> None:
-        super().__init__()
-        width, hidden = config.embedding, config.width
-        inputs = forcing + attributes
-        self.norm = nn.LayerNorm(width)
-        self.scale = nn.Parameter(torch.full((1,), 0.1))
-        self.adapter = build_adapter(
-            config.adapter, width, forcing, attributes, config.dropout / 4
-        )
-        self.before = nn.Linear(width + inputs, width)
-        self.lstm = nn.LSTM(width, hidden, batch_first=True)
-        self.after = nn.Linear(hidden + inputs, hidden)
-
-    def forward(
-        self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
-    ) -> Tensor:
-        """Features to states ``(B, T, width)``."""
-        hidden = self.norm(embedding) * self.scale
-        hidden = self.adapter(hidden, forcing, attributes)
-        hidden = linear_of_parts(self.before, [hidden, forcing], attributes)
-        state = _run(self.lstm, hidden, spinup)
-        return state + linear_of_parts(self.after, [state, forcing], attributes)
-
-
-class NoResConn(nn.Module):
-    """Adapter, then an LSTM, without a second look at the inputs."""
-
-    def __init__(self, config: HeadConfig, forcing: int, attributes: int) -> None:
-        super().__init__()
-        width = config.embedding
-        self.norm = nn.LayerNorm(width)
-        self.scale = nn.Parameter(torch.full((1,), 0.1))
-        self.adapter = build_adapter(
-            config.adapter, width, forcing, attributes, config.dropout / 4
-        )
-        self.lstm = nn.LSTM(width, config.width, batch_first=True)
-
-    def forward(
-        self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
-    ) -> Tensor:
-        """Features to states ``(B, T, width)``."""
-        hidden = self.norm(embedding) * self.scale
-        return _run(self.lstm, self.adapter(hidden, forcing, attributes), spinup)
-
-
-class Recurrent(nn.Module):
-    """The baseline without any embedding: Linear, ReLU, LSTM."""
-
-    def __init__(self, config: HeadConfig, forcing: int, attributes: int) -> None:
-        super().__init__()
-        self.before = nn.Linear(forcing + attributes, config.width)
-        self.lstm = nn.LSTM(config.width, config.width, batch_first=True)
-
-    def forward(
-        self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
-    ) -> Tensor:
-        """Features to states ``(B, T, width)``; `embedding` is not looked at."""
-        hidden = torch.relu(linear_of_parts(self.before, [forcing], attributes))
-        return _run(self.lstm, hidden, spinup)
-
-
-class Pointwise(nn.Module):
-    """One linear map of embedding and inputs, day by day."""
-
-    def __init__(self, config: HeadConfig, forcing: int, attributes: int) -> None:
-        super().__init__()
-        self.before = nn.Linear(config.embedding + forcing + attributes, config.width)
-
-    def forward(
-        self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
-    ) -> Tensor:
-        """Features to states ``(B, T, width)``."""
-        return linear_of_parts(self.before, [embedding, forcing], attributes)
-
-
-TRUNKS = {
-    "resconn": ResConn,
-    "no_resconn": NoResConn,
-    "lstm": Recurrent,
-    "linear": Pointwise,
-}
-
-
-class SequenceHead(nn.Module):
-    """Daily regression of one or more targets.
+    With ``config.quantiles`` it gives these quantiles of each target, which never
+    cross: the lowest, and steps upwards from it. With ``config.static`` the answer has
+    no time and comes from the mean state of the days. With ``config.link="logit"``
+    answers are probabilities, and `target_scaling` is that of their logits.
 
     Parameters
     ----------
@@ -152,21 +28,16 @@ class SequenceHead(nn.Module):
         Form, inputs and targets.
     """
 
-    minimum: Tensor
-    maximum: Tensor
-
     def __init__(self, config: HeadConfig) -> None:
-        super().__init__()
+        count = len(config.targets)
+        super().__init__(count, saved=True)
         self.config = config
         self.features = Features(config)
         sizes = self.features.forcing_size, self.features.attribute_size
         self.trunk = TRUNKS[config.kind](config, *sizes)
         self.dropout = Dropout(config.dropout)
-        count = len(config.targets)
-        self.output = nn.Linear(config.width, count)
+        self.output = nn.Linear(config.width, count * max(1, len(config.quantiles)))
         self.target_scaling = Scaling(count)
-        self.register_buffer("minimum", torch.full((count,), -torch.inf))
-        self.register_buffer("maximum", torch.full((count,), torch.inf))
 
     def forward(
         self,
@@ -174,7 +45,8 @@ class SequenceHead(nn.Module):
         forcing: Tensor,
         attributes: Tensor,
         *,
-        warmup_days: int = SPINUP_DAYS,
+        spinup_days: int = SPINUP_DAYS,
+        maximum: Tensor | None = None,
     ) -> Tensor:
         """Predict.
 
@@ -184,27 +56,41 @@ class SequenceHead(nn.Module):
             Day tokens ``(B, T, d)``.
         forcing, attributes : Tensor
             Physical values ``(B, T, forcing)`` and ``(B, attribute)``, NaN = missing.
-        warmup_days : int
+        spinup_days : int
             The recurrent part runs over this many first days (or the record, if
-            shorter), then starts again with the state reached.
+            shorter), then starts again with the state reached. With 0 it starts cold,
+            and no day is given anything of the days after it.
+        maximum : Tensor, optional
+            Upper limits ``(B, target)`` of each site beside those of the head, such as
+            the porosity for soil moisture; NaN where unknown.
 
         Returns
         -------
         Tensor
-            Physical values ``(B, T, target)``, within the target's bounds outside
-            training.
+            Physical values ``(B, T, target)``, without ``T`` for a static head and
+            with the quantiles as a last axis where there are any. Outside training
+            they are within the target's limits.
         """
         series, static = self.features(forcing, attributes)
-        spinup = min(warmup_days, forcing.shape[1])
+        spinup = min(spinup_days, forcing.shape[1])
         state = self.trunk(embedding, series, static, spinup)
-        out = self.target_scaling.inverse(self.output(self.dropout(state)))
-        return out if self.training else out.clamp(self.minimum, self.maximum)
+        if self.config.static:
+            state = state.mean(1)
+        out = self._values(self.output(self.dropout(state)))
+        if not self.training:
+            out = self.within_limits(out, maximum)
+        return out.transpose(-1, -2) if self.config.quantiles else out
+
+    def _values(self, raw: Tensor) -> Tensor:
+        """Turn what the network says into physical values ``(..., level?, target)``."""
+        if self.config.quantiles:
+            raw = raw.reshape(*raw.shape[:-1], len(self.config.quantiles), -1)
+            steps = functional.softplus(raw[..., 1:, :])
+            raw = torch.cat([raw[..., :1, :], steps], -2).cumsum(-2)
+        values = self.target_scaling.inverse(raw)
+        return values.sigmoid() if self.config.link == "logit" else values
 
 
-def build_head(config: HeadConfig) -> nn.Module:
+def build_head(config: HeadConfig) -> SequenceHead | HbvHead:
     """Build the head that `config` describes."""
-    if config.physics == "hbv":
-        from xstefaland.model.physics import HbvHead
-
-        return HbvHead(config)
-    return SequenceHead(config)
+    return HbvHead(config) if config.physics == "hbv" else SequenceHead(config)

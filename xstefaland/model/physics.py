@@ -8,10 +8,15 @@ from torch import Tensor, nn
 from xstefaland.errors import InputError
 from xstefaland.model.config import HeadConfig
 from xstefaland.model.embedding import Dropout
-from xstefaland.model.hbv import lean_widths, simulate_lean
-from xstefaland.model.heads import SPINUP_DAYS, TRUNKS, Features
+from xstefaland.model.hbv import States, lean_widths, simulate_lean
+from xstefaland.model.limits import Limited
+from xstefaland.model.season import fill_by_season
+from xstefaland.model.trunks import SPINUP_DAYS, TRUNKS, Features
 
 FORCING = ("precipitation", "temperature", "potential_evapotranspiration")
+CARRIED = (False, True, True)
+"""Of these, what a spell beside a gap says something about; of rain it does not."""
+
 FLUXES = {  # target -> field of model.hbv.Fluxes
     "streamflow": "streamflow",
     "surface_runoff": "surface_runoff",
@@ -28,11 +33,12 @@ FLUXES = {  # target -> field of model.hbv.Fluxes
 }
 
 
-class HbvHead(nn.Module):
+class HbvHead(Limited):
     """A recurrent head whose states become HBV parameters.
 
     Three parameters change daily (beta, k0, beta_et); the others are one number per
-    component and site, from the mean state over the record.
+    component and site, from the mean state over the record: its answer is never a
+    causal one.
 
     Parameters
     ----------
@@ -41,12 +47,12 @@ class HbvHead(nn.Module):
     """
 
     def __init__(self, config: HeadConfig) -> None:
-        super().__init__()
         unknown = sorted(set(config.targets) - set(FLUXES))
         if unknown:
             raise InputError(
                 f"HBV has no targets {unknown}; choose from {list(FLUXES)}."
             )
+        super().__init__(len(config.targets), saved=False)
         self.config = config
         self.features = Features(config)
         sizes = self.features.forcing_size, self.features.attribute_size
@@ -63,29 +69,22 @@ class HbvHead(nn.Module):
         forcing: Tensor,
         attributes: Tensor,
         *,
-        warmup_days: int = SPINUP_DAYS,
+        spinup_days: int = SPINUP_DAYS,
     ) -> Tensor:
         """Simulate; arguments and result as for a sequence head.
 
-        Missing precipitation counts as none, missing temperature and potential
-        evapotranspiration as their mean over the record.
+        What is missing of the three forcings that drive HBV is filled by the season,
+        see :func:`~xstefaland.model.season.fill_by_season`.
         """
         series, static = self.features(forcing, attributes)
-        spinup = min(warmup_days, forcing.shape[1])
-        state = self.trunk(embedding, series, static, spinup)
-        state = self.dropout(state)
+        spinup = min(spinup_days, forcing.shape[1])
+        state = self.dropout(self.trunk(embedding, series, static, spinup))
         constant = self.static_logits(state.mean(1)).float()
         daily = self.daily_logits(state).float().transpose(0, 1)  # (T, B, ...)
-        weather = self._weather(forcing).transpose(0, 1)
-        start = None
-        if spinup:
-            with torch.no_grad():
-                start = simulate_lean(
-                    weather[:spinup],
-                    constant,
-                    daily[:spinup],
-                    components=self.config.components,
-                ).states
+        weather = forcing[..., self.columns].float()
+        weather = fill_by_season(weather, carried=CARRIED)
+        weather = weather.transpose(0, 1).contiguous()
+        start = self._spun_up(weather[:spinup], constant, daily[:spinup])
         fluxes = simulate_lean(
             weather,
             constant,
@@ -94,11 +93,16 @@ class HbvHead(nn.Module):
             initial_states=start,
         )
         wanted = [getattr(fluxes, FLUXES[name]) for name in self.config.targets]
-        return torch.stack(wanted, -1).transpose(0, 1)
+        out = torch.stack(wanted, -1).transpose(0, 1)
+        return out if self.training else self.within_limits(out)
 
-    def _weather(self, forcing: Tensor) -> Tensor:
-        """Precipitation, temperature, PET ``(B, T, 3)`` without gaps."""
-        weather = forcing[..., self.columns].float()
-        mean = weather.nanmean(1, keepdim=True).nan_to_num(0.0)
-        mean[..., 0] = 0.0
-        return torch.where(weather.isnan(), mean, weather).contiguous()
+    def _spun_up(
+        self, weather: Tensor, constant: Tensor, daily: Tensor
+    ) -> States | None:
+        """Return the storages after the days of spin-up, None where there are none."""
+        if not len(weather):
+            return None
+        with torch.no_grad():
+            components = self.config.components
+            fluxes = simulate_lean(weather, constant, daily, components=components)
+        return fluxes.states

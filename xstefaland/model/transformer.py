@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, bfloat16, nn, softmax
 from torch.nn import functional
 
@@ -31,12 +32,18 @@ class TransformerLayer(nn.Module):
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, tokens: Tensor, padding: Tensor | None = None) -> Tensor:
-        """Tokens ``(B, N, d)`` to the same; `padding` ``(B, N)`` is True on filler."""
+    def forward(
+        self, tokens: Tensor, padding: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
+        """Tokens ``(B, N, d)`` to the same.
+
+        `padding` ``(B, N)`` is True on filler; `causal` tokens see those before them
+        and themselves only.
+        """
         if self.pre:
-            tokens = self._attend(self.norm1(tokens), padding).add_(tokens)
+            tokens = self._attend(self.norm1(tokens), padding, causal).add_(tokens)
             return self._feed_forward(self.norm2(tokens)).add_(tokens)
-        tokens = self.norm1(self._attend(tokens, padding).add_(tokens))
+        tokens = self.norm1(self._attend(tokens, padding, causal).add_(tokens))
         out: Tensor = self.norm2(self._feed_forward(tokens).add_(tokens))
         return out
 
@@ -45,15 +52,21 @@ class TransformerLayer(nn.Module):
         out: Tensor = self.dropout(self.linear2(hidden))
         return out
 
-    def _attend(self, tokens: Tensor, padding: Tensor | None) -> Tensor:
+    def _attend(self, tokens: Tensor, padding: Tensor | None, causal: bool) -> Tensor:
         batch, count, width = tokens.shape
         packed = self.in_proj(tokens).view(batch, count, 3, self.heads, -1)
         query, key, value = packed.permute(2, 0, 3, 1, 4)  # (B, heads, N, d/heads)
         keep = None if padding is None else ~padding[:, None, None, :]
-        if self._explicit(query):
+        explicit = self._explicit(query)
+        if causal and (explicit or keep is not None):  # the fused kernel takes either
+            earlier = torch.ones(count, count, dtype=torch.bool, device=tokens.device)
+            keep = earlier.tril_() if keep is None else earlier.tril_() & keep
+        if explicit:
             mixed = self._explicit_attention(query, key, value, keep)
         else:
-            mixed = functional.scaled_dot_product_attention(query, key, value, keep)
+            mixed = functional.scaled_dot_product_attention(
+                query, key, value, keep, is_causal=causal and keep is None
+            )
         mixed = mixed.transpose(1, 2).reshape(batch, count, width)
         out: Tensor = self.dropout(self.out_proj(mixed))
         return out

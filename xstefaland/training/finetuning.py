@@ -134,7 +134,7 @@ def _update(head: nn.Module, sample: Sample, settings: Finetuning) -> Tensor:
     low = settings.precision == "bfloat16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         predicted = head(
-            sample.embedding, sample.forcing, sample.attributes, warmup_days=0
+            sample.embedding, sample.forcing, sample.attributes, spinup_days=0
         )
     scored = slice(settings.warmup, None)
     return basin_nse_loss(

@@ -1,0 +1,82 @@
+"""Gaps in daily weather, filled by the season and by the days beside the gap."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+YEAR = 365.25
+BINS = 366
+SEASON_DAYS = 10.0
+"""Width of the season: days that much earlier or later in the year count half."""
+MEMORY_DAYS = 10.0
+"""A cold spell beside a gap is felt in it for about so many days."""
+
+
+def fill_by_season(values: Tensor, *, carried: tuple[bool, ...]) -> Tensor:
+    """Fill the gaps of daily series.
+
+    A missing day gets what is usual at its time of year: the mean of the site's
+    observed days, of all years, that lie close to it in the year. Where `carried`, the
+    departure from the usual at both ends of the gap goes on into it, interpolated and
+    fading: right for temperatures, not for rain.
+
+    Parameters
+    ----------
+    values : Tensor
+        ``(B, T, n)``, days in a row, NaN = missing.
+    carried : tuple of bool
+        For each of the `n` series.
+
+    Returns
+    -------
+    Tensor
+        Without NaN. A series without any value is 0.
+    """
+    gaps = values.isnan()
+    if not gaps.any():
+        return values
+    usual = _usual(values, gaps)
+    departure = _carry((values - usual).nan_to_num(0.0), gaps)
+    departure = departure * torch.tensor(carried, device=values.device)
+    return torch.where(gaps, usual + departure, values)
+
+
+def _usual(values: Tensor, gaps: Tensor) -> Tensor:
+    """Return what is usual at each day's time of year, ``(B, T, n)``."""
+    time = torch.arange(values.shape[1], device=values.device)
+    day = (time.double() % YEAR).long()
+    shape = (len(values), BINS, values.shape[2])
+    total = values.new_zeros(shape, dtype=torch.double)
+    count = torch.zeros_like(total)
+    total.index_add_(1, day, values.nan_to_num(0.0).double())
+    count.index_add_(1, day, (~gaps).double())
+    apart = torch.arange(BINS, device=values.device, dtype=torch.double)
+    apart = (apart[:, None] - apart).abs()
+    apart = torch.minimum(apart, YEAR - apart)
+    near = 1 / (1 + (apart / SEASON_DAYS) ** 4)  # never 0: some day is always found
+    usual = (near @ total) / (near @ count).clamp_min(torch.finfo(torch.double).tiny)
+    return usual[:, day].to(values.dtype)
+
+
+def _carry(departure: Tensor, gaps: Tensor) -> Tensor:
+    """Interpolate what is known at both ends of each gap, fading into the gap."""
+    before, since = _last_known(departure, gaps)
+    after, until = (
+        part.flip(1) for part in _last_known(departure.flip(1), gaps.flip(1))
+    )
+    share = until / (since + until).clamp_min(1)  # of the earlier end
+    known_before, known_after = since.isfinite(), until.isfinite()
+    share = torch.where(known_before & known_after, share, known_before.to(share.dtype))
+    fading = torch.exp(-torch.minimum(since, until) / MEMORY_DAYS)
+    return (share * before + (1 - share) * after) * fading
+
+
+def _last_known(values: Tensor, gaps: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the last known value and its age in days, 0 and infinity before it."""
+    time = torch.arange(values.shape[1], device=values.device)[:, None].expand_as(
+        values
+    )
+    last = torch.where(gaps, -1, time).cummax(1).values
+    age = torch.where(last < 0, torch.inf, (time - last).to(values.dtype))
+    return values.gather(1, last.clamp_min(0)) * (last >= 0), age

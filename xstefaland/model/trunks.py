@@ -1,0 +1,145 @@
+"""Trunks: from features of weather and place, and an embedding, to states day by day.
+
+All take the embedding ``(B, T, d)``, features of the forcing ``(B, T, nx)`` and of the
+attributes ``(B, ns)``, and the days of spin-up; they return states ``(B, T, width)``.
+The recurrent part runs once over a whole record; it is spun up on the first days and
+started again, so that values count from the first day on.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from xstefaland.model.adapters import build_adapter, linear_of_parts
+from xstefaland.model.config import HeadConfig
+from xstefaland.model.scaling import Scaling
+
+SPINUP_DAYS = 365
+"""Days that are run twice before the first one counts."""
+
+
+class Features(nn.Module):
+    """Physical inputs to scaled features: 0 and a flag where a value is absent."""
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__()
+        self.flags = config.flags
+        self.forcing_scaling = Scaling(len(config.forcing))
+        self.attribute_scaling = Scaling(len(config.attributes))
+        self.log_scaling = Scaling(len(config.also_log))
+        self.logged = [config.forcing.index(name) for name in config.also_log]
+        twice = 2 if config.flags else 1
+        self.forcing_size = twice * len(config.forcing) + len(config.also_log)
+        self.attribute_size = twice * len(config.attributes)
+
+    def forward(self, forcing: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features ``(B, T, nx)`` and ``(B, ns)`` without NaN."""
+        series = [self.forcing_scaling(forcing).nan_to_num(0.0)]
+        static = [self.attribute_scaling(attributes).nan_to_num(0.0)]
+        if self.logged:
+            logged = self.log_scaling(forcing[..., self.logged])
+            series.append(logged.nan_to_num(0.0))
+        if self.flags:
+            series.append((~forcing.isnan()).to(forcing.dtype))
+            static.append((~attributes.isnan()).to(attributes.dtype))
+        return torch.cat(series, -1), torch.cat(static, -1)
+
+
+def _run(lstm: nn.LSTM, inputs: Tensor, spinup: int) -> Tensor:
+    """Run an LSTM over ``(B, T, n)``, starting from the state after `spinup` days."""
+    state = None
+    if spinup > 0:
+        with torch.no_grad():
+            state = lstm(inputs[:, :spinup])[1]
+    out: Tensor = lstm(inputs, state)[0]
+    return out
+
+
+class ResConn(nn.Module):
+    """Adapter, then an LSTM that sees the inputs before and after itself.
+
+    Source: StefaLand paper, section 2.3 (StefaLand-resConn).
+    """
+
+    def __init__(self, config: HeadConfig, forcing: int, attributes: int) -> None:
+        super().__init__()
+        width, hidden = config.embedding, config.width
+        inputs = forcing + attributes
+        self.norm = nn.LayerNorm(width)
+        self.scale = nn.Parameter(torch.full((1,), 0.1))
+        self.adapter = build_adapter(
+            config.adapter, width, forcing, attributes, config.dropout / 4
+        )
+        self.before = nn.Linear(width + inputs, width)
+        self.lstm = nn.LSTM(width, hidden, batch_first=True)
+        self.after = nn.Linear(hidden + inputs, hidden)
+
+    def forward(
+        self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
+    ) -> Tensor:
+        """Features to states ``(B, T, width)``."""
+        hidden = self.norm(embedding) * self.scale
+        hidden = self.adapter(hidden, forcing, attributes)
+        hidden = linear_of_parts(self.before, [hidden, forcing], attributes)
+        state = _run(self.lstm, hidden, spinup)
+        return state + linear_of_parts(self.after, [state, forcing], attributes)
+
+
+class NoResConn(nn.Module):
+    """Adapter, then an LSTM, without a second look at the inputs."""
+
+    def __init__(self, config: HeadConfig, forcing: int, attributes: int) -> None:
+        super().__init__()
+        width = config.embedding
+        self.norm = nn.LayerNorm(width)
+        self.scale = nn.Parameter(torch.full((1,), 0.1))
+        self.adapter = build_adapter(
+            config.adapter, width, forcing, attributes, config.dropout / 4
+        )
+        self.lstm = nn.LSTM(width, config.width, batch_first=True)
+
+    def forward(
+        self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
+    ) -> Tensor:
+        """Features to states ``(B, T, width)``."""
+        hidden = self.norm(embedding) * self.scale
+        return _run(self.lstm, self.adapter(hidden, forcing, attributes), spinup)
+
+
+class Recurrent(nn.Module):
+    """The baseline without any embedding: Linear, ReLU, LSTM."""
+
+    def __init__(self, config: HeadConfig, forcing: int, attributes: int) -> None:
+        super().__init__()
+        self.before = nn.Linear(forcing + attributes, config.width)
+        self.lstm = nn.LSTM(config.width, config.width, batch_first=True)
+
+    def forward(
+        self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
+    ) -> Tensor:
+        """Features to states ``(B, T, width)``; `embedding` is not looked at."""
+        hidden = torch.relu(linear_of_parts(self.before, [forcing], attributes))
+        return _run(self.lstm, hidden, spinup)
+
+
+class Pointwise(nn.Module):
+    """One linear map of embedding and inputs, day by day."""
+
+    def __init__(self, config: HeadConfig, forcing: int, attributes: int) -> None:
+        super().__init__()
+        self.before = nn.Linear(config.embedding + forcing + attributes, config.width)
+
+    def forward(
+        self, embedding: Tensor, forcing: Tensor, attributes: Tensor, spinup: int
+    ) -> Tensor:
+        """Features to states ``(B, T, width)``."""
+        return linear_of_parts(self.before, [embedding, forcing], attributes)
+
+
+TRUNKS = {
+    "resconn": ResConn,
+    "no_resconn": NoResConn,
+    "lstm": Recurrent,
+    "linear": Pointwise,
+}
