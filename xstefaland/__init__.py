@@ -17,12 +17,14 @@ from xstefaland.options import get_options, set_options
 
 if TYPE_CHECKING:
     from xstefaland.inference.api import check, embed, predict, reconstruct
+    from xstefaland.inputs.climate import derive_climate
     from xstefaland.versions import show_versions
 
 __version__ = _version("xstefaland")
 
 _FUNCTIONS = {
     "check": "inference.api",
+    "derive_climate": "inputs.climate",
     "embed": "inference.api",
     "predict": "inference.api",
     "reconstruct": "inference.api",
@@ -33,6 +35,7 @@ _MODULES = ("datasets", "metrics", "splits", "errors", "weights")
 __all__ = [
     "__version__",
     "check",
+    "derive_climate",
     "datasets",
     "embed",
     "errors",

@@ -64,7 +64,7 @@ class StefaLandDataset:
         rename: Names = None,
         units: Names = None,
         latitude: Latitude | None = None,
-        climate: Climate = "record",
+        climate: Climate | None = None,
     ) -> Report:
         """Say what the Dataset has, what a model needs, and what is wrong.
 
@@ -99,7 +99,10 @@ class StefaLandDataset:
         rename: Names = None,
         units: Names = None,
         latitude: Latitude | None = None,
-        climate: Climate = "record",
+        climate: Climate | None = None,
+        causal: bool = False,
+        max_gap: int | None = 30,
+        missing_by: Literal["site", "day"] = "site",
         batch_size: BatchSize = "auto",
         device: str | None = None,
         precision: str | None = None,
@@ -108,7 +111,9 @@ class StefaLandDataset:
 
         Parameters
         ----------
-        pool, weights, rename, units, latitude, climate, batch_size, device, precision
+        pool, weights, rename, units, latitude, climate, causal, max_gap, missing_by
+            See :func:`xstefaland.embed`.
+        batch_size, device, precision
             See :func:`xstefaland.embed`.
 
         Returns
@@ -126,6 +131,9 @@ class StefaLandDataset:
             units=units,
             latitude=latitude,
             climate=climate,
+            causal=causal,
+            max_gap=max_gap,
+            missing_by=missing_by,
             batch_size=batch_size,
             device=device,
             precision=precision,
@@ -141,7 +149,10 @@ class StefaLandDataset:
         rename: Names = None,
         units: Names = None,
         latitude: Latitude | None = None,
-        climate: Climate = "record",
+        climate: Climate | None = None,
+        causal: bool = False,
+        max_gap: int | None = 30,
+        missing_by: Literal["site", "day"] = "site",
         batch_size: BatchSize = "auto",
         device: str | None = None,
         precision: str | None = None,
@@ -150,7 +161,9 @@ class StefaLandDataset:
 
         Parameters
         ----------
-        target, head, weights, quantiles, rename, units, latitude, climate
+        target, head, weights, quantiles, rename, units, latitude, climate, causal
+            See :func:`xstefaland.predict`.
+        max_gap, missing_by
             See :func:`xstefaland.predict`.
         batch_size, device, precision
             See :func:`xstefaland.predict`.
@@ -172,6 +185,9 @@ class StefaLandDataset:
             units=units,
             latitude=latitude,
             climate=climate,
+            causal=causal,
+            max_gap=max_gap,
+            missing_by=missing_by,
             batch_size=batch_size,
             device=device,
             precision=precision,
@@ -185,7 +201,7 @@ class StefaLandDataset:
         rename: Names = None,
         units: Names = None,
         latitude: Latitude | None = None,
-        climate: Climate = "record",
+        climate: Climate | None = None,
         batch_size: BatchSize = "auto",
         device: str | None = None,
         precision: str | None = None,

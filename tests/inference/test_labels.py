@@ -12,6 +12,8 @@ import xarray as xr
 import xstefaland
 from xstefaland.testing import example_grid, example_points
 
+QUALITY = ["fraction_missing", "values_rejected"]
+
 
 @pytest.fixture
 def grid() -> xr.Dataset:
@@ -29,9 +31,9 @@ def grid() -> xr.Dataset:
 def test_coordinates_come_back_identical(
     grid: xr.Dataset, weights: Any, head: Any
 ) -> None:
-    """All coordinates that fit, with attributes, plus fraction_missing."""
+    """All coordinates that fit, with attributes, and two on the input's quality."""
     flow = xstefaland.predict(grid, "streamflow", head=head, weights=weights)
-    assert set(flow.coords) == {*grid.coords, "fraction_missing"}
+    assert set(flow.coords) == {*grid.coords, *QUALITY}
     for name in grid.coords:
         xr.testing.assert_identical(
             flow[name].reset_coords(drop=True), grid[name].reset_coords(drop=True)
@@ -96,7 +98,7 @@ def test_multi_index_comes_back(weights: Any) -> None:
         country=("site", ["a", "a", "b", "b"]), gauge=("site", [1, 2, 1, 2])
     ).set_index(site=["country", "gauge"])
     out = xstefaland.embed(ds, weights=weights)
-    xr.testing.assert_identical(out.site.drop_vars(["fraction_missing"]), ds.site)
+    xr.testing.assert_identical(out.site.drop_vars(QUALITY), ds.site)
 
 
 def test_units_of_the_input_do_not_leak(

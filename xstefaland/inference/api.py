@@ -13,12 +13,15 @@ from xstefaland.inference import labels, lazy
 from xstefaland.inference.batches import BatchSize
 from xstefaland.inference.blocks import Pool
 from xstefaland.inference.filling import fill
+from xstefaland.inference.gaps import MAX_GAP
+from xstefaland.inference.labels import MissingBy
 from xstefaland.inference.lazy import Settings
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.plans import (
     Plan,
     plan_encoder,
     plan_predictions,
+    require_reading,
 )
 from xstefaland.inputs.examine import Climate, Hints, Latitude, examine
 from xstefaland.inputs.prepare import Prepared, prepare
@@ -27,6 +30,7 @@ from xstefaland.inputs.requirements import Requirements
 from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
+PHYSICS_FORCING = ("precipitation", "temperature", "potential_evapotranspiration")
 
 
 def check(
@@ -38,7 +42,7 @@ def check(
     rename: Names = None,
     units: Names = None,
     latitude: Latitude | None = None,
-    climate: Climate = "record",
+    climate: Climate | None = None,
 ) -> Report:
     """Say what a Dataset has, what a model needs, and what is wrong.
 
@@ -75,7 +79,7 @@ def check(
         nothing = Requirements(forcing=(), static=True)
         report = examine(ds, nothing).report
         return replace(report, problems=[str(error)], ignored={})
-    hints = Hints(rename, units, latitude, climate)
+    hints = _hints(rename, units, latitude, climate)
     return joined([examine(ds, each, hints).report for each in asked])
 
 
@@ -87,7 +91,10 @@ def embed(
     rename: Names = None,
     units: Names = None,
     latitude: Latitude | None = None,
-    climate: Climate = "record",
+    climate: Climate | None = None,
+    causal: bool = False,
+    max_gap: int | None = MAX_GAP,
+    missing_by: MissingBy = "site",
     batch_size: BatchSize = "auto",
     device: str | None = None,
     precision: str | None = None,
@@ -125,8 +132,8 @@ def embed(
     xarray.DataArray
         ``embedding``: the input's dims in their order with ``embedding`` last, time
         dropped or replaced by ``year`` when pooled; lazy where the input is. All
-        coordinates come along; `fraction_missing` is added. A site without any
-        forcing value is NaN.
+        coordinates come along; `fraction_missing` and `values_rejected` are added. A
+        site without any forcing value is NaN.
 
     Raises
     ------
@@ -154,13 +161,16 @@ def embed(
         raise InputError(
             f"pool={pool!r} is not possible; use None, 'mean', 'year' or 'static'."
         )
-    settings = Settings.current(batch_size, device, precision)
+    settings = Settings.current(batch_size, device, precision, causal, max_gap)
+    _check_missing_by(missing_by)
     encoder, asked = plan_encoder(weights)
-    hints = Hints(rename, units, latitude, climate)
+    require_reading(causal, encoder)
+    hints = _hints(rename, units, latitude, climate, causal)
     prepared = prepare(ds, asked, hints)
     width = int(encoder.card.config["d_model"])
     answer = lazy.embed(prepared, Reference.of(encoder), width, settings, pool)
-    extra = _missing(prepared, len(encoder.card.forcing))
+    by: MissingBy = missing_by if pool is None else "site"
+    extra = _quality(prepared, len(encoder.card.forcing), by)
     if pool == "year":
         years = lazy.day_groups(prepared, pool)[1]
         attrs = {"long_name": "calendar year"}
@@ -189,7 +199,10 @@ def predict(
     rename: Names = ...,
     units: Names = ...,
     latitude: Latitude | None = ...,
-    climate: Climate = ...,
+    climate: Climate | None = ...,
+    causal: bool = ...,
+    max_gap: int | None = ...,
+    missing_by: MissingBy = ...,
     batch_size: BatchSize = ...,
     device: str | None = ...,
     precision: str | None = ...,
@@ -207,7 +220,10 @@ def predict(
     rename: Names = ...,
     units: Names = ...,
     latitude: Latitude | None = ...,
-    climate: Climate = ...,
+    climate: Climate | None = ...,
+    causal: bool = ...,
+    max_gap: int | None = ...,
+    missing_by: MissingBy = ...,
     batch_size: BatchSize = ...,
     device: str | None = ...,
     precision: str | None = ...,
@@ -224,7 +240,10 @@ def predict(
     rename: Names = None,
     units: Names = None,
     latitude: Latitude | None = None,
-    climate: Climate = "record",
+    climate: Climate | None = None,
+    causal: bool = False,
+    max_gap: int | None = MAX_GAP,
+    missing_by: MissingBy = "site",
     batch_size: BatchSize = "auto",
     device: str | None = None,
     precision: str | None = None,
@@ -245,7 +264,9 @@ def predict(
         The encoder; default: the one that the head was trained on.
     quantiles : sequence of float, optional
         Levels, of those the head was trained for; adds the dim ``quantile``.
-    rename, units, latitude, climate, batch_size, device, precision
+    rename, units, latitude, climate, causal, max_gap, missing_by
+        As in :func:`embed`.
+    batch_size, device, precision
         As in :func:`embed`. Heads always work in float32.
 
     Returns
@@ -253,7 +274,10 @@ def predict(
     xarray.DataArray or xarray.Dataset
         A string gives a DataArray, a list a Dataset. Dims and coordinates are the
         input's; static targets have no ``time``. Values count from the first day on
-        (attribute `spinup_days`). A site without any forcing value is NaN.
+        (attribute `spinup_days`). A site without a required input is NaN. Coordinates
+        are added: `fraction_missing`, `values_rejected` (fill values and values beyond
+        the valid range), and `fraction_filled` where HBV's weather had gaps, which
+        are filled by the season.
 
     Raises
     ------
@@ -280,16 +304,19 @@ def predict(
     ['streamflow', 'soil_moisture']
     """
     targets = _listed(target)
-    settings = Settings.current(batch_size, device, precision)
+    settings = Settings.current(batch_size, device, precision, causal, max_gap)
+    _check_missing_by(missing_by)
     plans = plan_predictions(targets, head, weights)
+    for plan in plans:
+        require_reading(causal, plan.encoder, *(h.weights for h in plan.heads))
     tasks = [plan.tasks(quantiles) for plan in plans]
-    hints = Hints(rename, units, latitude, climate)
+    hints = _hints(rename, units, latitude, climate, causal)
     ready = [prepare(ds, plan.requirements, hints) for plan in plans]
     parts: dict[str, xr.DataArray] = {}
     for plan, task, prepared in zip(plans, tasks, ready, strict=True):
         encoder = Reference.of(plan.encoder)
         answers = lazy.predict(prepared, encoder, task, settings)
-        parts |= _labelled_targets(ds, plan, prepared, answers, quantiles)
+        parts |= _labelled_targets(ds, plan, prepared, answers, quantiles, missing_by)
     past = labels.history(ds, f"predict({target!r})")
     if isinstance(target, str):
         return parts[target].assign_attrs(history=past)
@@ -306,7 +333,7 @@ def reconstruct(
     rename: Names = None,
     units: Names = None,
     latitude: Latitude | None = None,
-    climate: Climate = "record",
+    climate: Climate | None = None,
     batch_size: BatchSize = "auto",
     device: str | None = None,
     precision: str | None = None,
@@ -354,13 +381,13 @@ def reconstruct(
     """
     settings = Settings.current(batch_size, device, precision)
     encoder, asked = plan_encoder(weights)
-    hints = Hints(rename, units, latitude, climate)
+    hints = _hints(rename, units, latitude, climate)
     prepared = prepare(ds, asked, hints)
     answers = lazy.reconstruct(prepared, Reference.of(encoder), settings)
     past = labels.history(ds, f"reconstruct() with {encoder.name}")
     attrs = {**ds.attrs, **labels.made_by(encoder), "history": past}
     out = fill(ds, prepared, answers, add=add)
-    extra = _missing(prepared, len(encoder.card.forcing))
+    extra = _quality(prepared, len(encoder.card.forcing))
     return out.assign_coords(extra).assign_attrs(attrs)
 
 
@@ -376,8 +403,50 @@ def _listed(target: str | Sequence[str]) -> list[str]:
     return list(dict.fromkeys(targets))
 
 
-def _missing(prepared: Prepared, variables: int) -> dict[str, xr.Variable]:
-    return {labels.FRACTION_MISSING: labels.fraction_missing(prepared, variables)}
+def _hints(
+    rename: Names,
+    units: Names,
+    latitude: Latitude | None,
+    climate: Climate | None,
+    causal: bool = False,
+) -> Hints:
+    """Collect what the user says; causal reading takes no climate from the future."""
+    if climate is None:
+        climate = "none" if causal else "record"
+    possible = isinstance(climate, slice | xr.Dataset) or climate in ("record", "none")
+    if not possible:
+        raise InputError(
+            f"climate={climate!r} is not possible; pass a reference period such as "
+            'slice("1990", "2010"), a Dataset of climate attributes '
+            "(xstefaland.derive_climate(ds)), 'record' or 'none'."
+        )
+    if causal and isinstance(climate, str) and climate == "record":
+        raise InputError(
+            "climate='record' takes climate attributes from days to come, which "
+            "causal=True forbids; pass a reference period, such as "
+            'climate=slice("1990", "2010"), or a table, or leave it out.'
+        )
+    return Hints(rename, units, latitude, climate)
+
+
+def _check_missing_by(missing_by: object) -> None:
+    if missing_by not in ("site", "day"):
+        raise InputError(
+            f"missing_by={missing_by!r} is not possible; use 'site' or 'day'."
+        )
+
+
+def _quality(
+    prepared: Prepared, variables: int, by: MissingBy = "site"
+) -> dict[str, xr.Variable]:
+    """Coordinates that say how good the input was."""
+    missing = labels.fraction_missing(prepared, variables, by)
+    if by == "day":
+        missing = lazy.own_days(missing, prepared)
+    return {
+        labels.FRACTION_MISSING: missing,
+        labels.VALUES_REJECTED: labels.values_rejected(prepared),
+    }
 
 
 def _labelled_targets(
@@ -386,9 +455,14 @@ def _labelled_targets(
     prepared: Prepared,
     answers: Sequence[xr.Variable],
     quantiles: Sequence[float] | None,
+    missing_by: MissingBy,
 ) -> dict[str, xr.DataArray]:
     """Give each answer of a plan the name and attributes of its target."""
-    extra = _missing(prepared, len(plan.encoder.card.forcing))
+    by: MissingBy = missing_by if not plan.requirements.static else "site"
+    extra = _quality(prepared, len(plan.encoder.card.forcing), by)
+    if plan.physics:
+        filled = labels.fraction_filled(prepared, PHYSICS_FORCING)
+        extra[labels.FRACTION_FILLED] = filled
     if quantiles is not None:
         attrs = {"long_name": "quantile of the prediction", "units": "1"}
         extra[lazy.QUANTILE] = xr.Variable(lazy.QUANTILE, list(quantiles), attrs)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstefaland.inference.batches import BatchSize, Limit, choose_batch_size, in_batches
+from xstefaland.inference.gaps import near_weather
 from xstefaland.inference.loaded import placed, resolve_device
 from xstefaland.inference.windows import (
     causal_starts,
@@ -215,11 +216,14 @@ class Encoder:
         groups: NDArray[np.intp] | None = None,
         everywhere: bool = False,
         causal: bool = False,
+        max_gap: int | None = None,
     ) -> Floats:
         """Embed, see :func:`embed_block`; `everywhere`: without any forcing too."""
         sites = np.arange(block.sites) if everywhere else block.with_forcing()
         config = self.model.config
         rows = _rows(block.days, pool, groups)
+        near = near_weather(block.forcing, max_gap, causal=causal)
+        days = near
         shape = {None: (block.days,), "year": (rows.shape[0],)}.get(pool, ())
         out = np.full((block.sites, *shape, config.d_model), np.nan, np.float32)
         out[sites] = 0.0
@@ -227,6 +231,7 @@ class Encoder:
             block = block.first_days(config.window)
         if causal:  # the last window may reach beyond the record
             rows = np.pad(rows, ((0, 0), (0, config.window)))
+            days = np.pad(near, ((0, 0), (0, config.window)))
         for batch in self._windows(block, sites, causal=causal):
             hidden = batch.hidden
             if pool is None:
@@ -234,11 +239,13 @@ class Encoder:
             elif pool == "static":
                 batch.add(out, hidden[:, -1] / batch.windows)
             elif pool == "mean":
-                batch.add(out, batch.pooled(hidden[:, :-1], rows)[:, 0])
+                batch.add(out, batch.pooled(hidden[:, :-1], rows, days)[:, 0])
             else:
-                batch.add(out, batch.pooled(hidden[:, :-1], rows))
-        if causal and pool is None and not everywhere:
-            out[~block.begun()] = np.nan
+                batch.add(out, batch.pooled(hidden[:, :-1], rows, days))
+        if pool in ("mean", "year"):
+            _divide(out, (days.astype(np.float32) @ rows.T).reshape(out.shape[:-1]))
+        if pool is None and not everywhere:
+            out[~(near & block.begun() if causal else near)] = np.nan
         return out
 
     def reconstruct(self, block: Block) -> tuple[Floats, Floats]:
@@ -327,13 +334,15 @@ class _Batch:
     ) -> None:
         self.site, self.start, self.fade, self.windows = site, start, fade, windows
 
-    def pooled(self, tokens: Tensor, rows: Floats) -> Tensor:
-        """Days ``(B, W, d)`` to their share of each pooled row ``(B, row, d)``."""
+    def pooled(self, tokens: Tensor, rows: Floats, days: NDArray[np.bool_]) -> Tensor:
+        """Sum days ``(B, W, d)`` that count to the pooled rows ``(B, row, d)``."""
         import torch
 
         length = self.fade.shape[1]
         share = np.stack([rows[:, begin : begin + length] for begin in self.start])
-        share = share * self.fade[:, None, :]
+        window = self.start[:, None] + np.arange(length)
+        counts = self.fade * days[self.site[:, None], window]
+        share = share * counts[:, None, :]
         return torch.from_numpy(share).to(tokens.device) @ tokens.float()
 
     def add(self, out: Floats, values: Tensor) -> None:
@@ -356,12 +365,16 @@ class _Batch:
 
 
 def _rows(days: int, pool: Pool, groups: NDArray[np.intp] | None) -> Floats:
-    """Weight of each day in each pooled row, ``(row, time)``; rows sum to one."""
+    """Tell which days belong to each pooled row: 1 or 0, ``(row, time)``."""
     if pool not in ("mean", "year"):
         return np.empty((0, days), np.float32)
     if groups is None:
         groups = np.zeros(days, np.intp)
     count = 1 if pool == "mean" else int(groups.max()) + 1
-    member = groups == np.arange(count)[:, None]
-    share: Floats = member / np.maximum(member.sum(1, keepdims=True), 1)
-    return share.astype(np.float32)
+    member: Floats = (groups == np.arange(count)[:, None]).astype(np.float32)
+    return member
+
+
+def _divide(sums: Floats, counts: Floats) -> None:
+    """Turn sums ``(..., d)`` into means, in place; of no day it is NaN."""
+    sums /= np.where(counts > 0, counts, np.nan)[..., None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,9 @@ from xstefaland.inputs.prepare import Prepared
 from xstefaland.weights import TargetSpec, Weights
 
 FRACTION_MISSING = "fraction_missing"
+VALUES_REJECTED = "values_rejected"
+FRACTION_FILLED = "fraction_filled"
+MissingBy = Literal["site", "day"]
 
 
 def describe_embedding(encoder: Weights, pool: str | None) -> dict[str, Any]:
@@ -65,8 +68,10 @@ def history(ds: xr.Dataset, call: str) -> str:
     return f"{line}\n{old}" if old else line
 
 
-def fraction_missing(prepared: Prepared, variables: int) -> xr.Variable:
-    """Return the share of forcing values that are missing, by site.
+def fraction_missing(
+    prepared: Prepared, variables: int, by: MissingBy = "site"
+) -> xr.Variable:
+    """Return the share of forcing values that are missing, by site, or by day too.
 
     Parameters
     ----------
@@ -74,23 +79,52 @@ def fraction_missing(prepared: Prepared, variables: int) -> xr.Variable:
         Inputs; the first `variables` are those that the encoder knows.
     variables : int
         Number of forcings of the encoder.
+    by : {"site", "day"}
+        One share for each site, or for each site and day.
 
     Returns
     -------
     xarray.Variable
-        Dims of the sites; lazy where the input is. A forcing that the Dataset lacks
-        and a day in a gap of its time axis count as missing.
+        Dims of the sites (and `time`); lazy where the input is. A forcing that the
+        Dataset lacks and a day in a gap of its time axis count as missing.
     """
     forcing = prepared.forcing.variable
     known = forcing.isel({forcing.dims[-1]: slice(variables)})
+    over = known.dims[-2:] if by == "site" else known.dims[-1:]
     if known.size == 0:
-        sites = {dim: known.sizes[dim] for dim in prepared.site_dims}
-        out = xr.Variable(tuple(sites), np.ones(tuple(sites.values()), np.float32))
+        sizes = {dim: known.sizes[dim] for dim in known.dims if dim not in over}
+        out = xr.Variable(tuple(sizes), np.ones(tuple(sizes.values()), np.float32))
     else:
         there = xr.apply_ufunc(np.isfinite, known, dask="allowed")
-        out = xr.apply_ufunc(_complement, there.mean(known.dims[-2:]), dask="allowed")
+        out = xr.apply_ufunc(_complement, there.mean(over), dask="allowed")
     out.attrs = {
         "long_name": "share of missing forcing values among those the model knows",
+        "units": "1",
+    }
+    return out
+
+
+def values_rejected(prepared: Prepared) -> xr.Variable:
+    """Return how many forcing values could not be true, by site."""
+    out = prepared.rejected.variable.copy(deep=False)
+    out.attrs = {
+        "long_name": "number of forcing values that were fill values or beyond the "
+        "valid range, and were taken as missing",
+        "units": "1",
+    }
+    return out
+
+
+def fraction_filled(prepared: Prepared, names: Sequence[str]) -> xr.Variable:
+    """Return the share of days on which one of some forcings had to be filled."""
+    forcing = prepared.forcing.variable
+    known = [spec.name for spec in prepared.examination.requirements.forcing]
+    own = forcing.isel({forcing.dims[-1]: [known.index(name) for name in names]})
+    gaps = xr.apply_ufunc(np.isnan, own, dask="allowed").any(own.dims[-1])
+    out: xr.Variable = gaps.mean("time").astype(np.float32)
+    out.attrs = {
+        "long_name": "share of days whose weather was filled by the season for the "
+        "physical model",
         "units": "1",
     }
     return out

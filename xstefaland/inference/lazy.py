@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from xstefaland.inference import loaded
 from xstefaland.inference.batches import BatchSize, check_batch_size
 from xstefaland.inference.blocks import Block, Encoder, Floats, Pool
+from xstefaland.inference.gaps import MAX_GAP, check_max_gap
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.predictions import HeadTask, predict_block
 from xstefaland.inputs.prepare import Prepared
@@ -33,6 +34,8 @@ class Settings:
     device: str
     precision: str
     batch_size: BatchSize
+    causal: bool = False
+    max_gap: int | None = MAX_GAP
 
     @classmethod
     def current(
@@ -40,6 +43,8 @@ class Settings:
         batch_size: BatchSize = "auto",
         device: str | None = None,
         precision: str | None = None,
+        causal: bool = False,
+        max_gap: int | None = MAX_GAP,
     ) -> Settings:
         """Take what is given, else the options in force.
 
@@ -49,10 +54,13 @@ class Settings:
             For values that are not possible.
         """
         check_batch_size(batch_size)
+        check_max_gap(max_gap)
         given = {"device": device, "precision": precision}
         asked = checked_options({k: v for k, v in given.items() if v is not None})
         options = {**get_options(), **asked}
-        return cls(options["device"], options["precision"], batch_size)
+        return cls(
+            options["device"], options["precision"], batch_size, bool(causal), max_gap
+        )
 
 
 def embed(
@@ -216,7 +224,9 @@ def _embed(
     block, sites = _flat(forcing, attributes, latitude, day_of_year)
     place = loaded.get(encoder, settings.device, settings.precision)
     with place.lock:
-        out = _encoder(place, settings).embed(block, pool, groups)
+        out = _encoder(place, settings).embed(
+            block, pool, groups, causal=settings.causal, max_gap=settings.max_gap
+        )
     return out.reshape(*sites, *out.shape[1:])
 
 
@@ -238,7 +248,13 @@ def _predict(
         for task in heads
     ]
     with place.lock:
-        answers = predict_block(_encoder(place, settings), networks, block)
+        answers = predict_block(
+            _encoder(place, settings),
+            networks,
+            block,
+            causal=settings.causal,
+            max_gap=settings.max_gap,
+        )
     shaped = tuple(out.reshape(*sites, *out.shape[1:]) for out in answers)
     return shaped if len(shaped) > 1 else shaped[0]
 

@@ -13,10 +13,12 @@ from xstefaland.errors import (
     join_problems,
 )
 from xstefaland.inference.loaded import Reference
-from xstefaland.inference.predictions import HeadTask
+from xstefaland.inference.predictions import Ceiling, HeadTask
 from xstefaland.inputs.requirements import Requirements, VariableSpec
-from xstefaland.weights import Weights
+from xstefaland.weights import TargetSpec, Weights
 from xstefaland.weights.opening import WeightsLike
+
+POROSITY = "soil_porosity"
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,48 @@ class Plan:
                     levels=quantile_levels(head.weights, quantiles),
                     static=card.static,
                     spinup_days=card.spinup_days,
+                    ceilings=_ceilings(card.targets, attributes),
                 )
             )
         return tasks
+
+    @property
+    def physics(self) -> bool:
+        """Whether a physical model answers, which needs weather without gaps."""
+        return any(h.weights.card.config.get("physics") for h in self.heads)
+
+
+def _ceilings(
+    targets: Sequence[TargetSpec], attributes: Sequence[str]
+) -> tuple[Ceiling, ...]:
+    """Soil holds no more water than its pores, where the model knows them."""
+    if POROSITY not in attributes:
+        return ()
+    return tuple(
+        Ceiling(column, attributes.index(POROSITY), spec.maximum or 1.0)
+        for column, spec in enumerate(targets)
+        if spec.name.startswith("soil_moisture")
+    )
+
+
+def require_reading(causal: bool, *weights: Weights) -> None:
+    """Refuse weights that were not trained for the way of reading that is asked.
+
+    Raises
+    ------
+    WeightsError
+        With the names of those that were not.
+    """
+    if not causal:
+        return
+    lacking = [w.name for w in weights if "causal" not in w.card.readings]
+    if lacking:
+        raise WeightsError(
+            f"causal=True is not possible with {', '.join(map(repr, lacking))}: they "
+            "were trained to read whole windows, days to come included. Use "
+            "causal=False for hindcasts and gap filling, or weights whose card has "
+            "'causal' among its `readings` (`xstefaland.weights.load(name).card`)."
+        )
 
 
 def plan_encoder(weights: WeightsLike | None) -> tuple[Weights, Requirements]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xstefaland.errors import InputError
 from xstefaland.inference.batches import in_batches
 from xstefaland.inference.blocks import Block, Encoder, Floats
+from xstefaland.inference.gaps import near_weather
 from xstefaland.inference.loaded import Reference
 
 BYTES = 2**28
@@ -83,6 +84,7 @@ def predict_block(
     block: Block,
     *,
     causal: bool = False,
+    max_gap: int | None = None,
 ) -> list[Floats]:
     """Predict for some sites; the encoder runs once for all heads.
 
@@ -98,6 +100,9 @@ def predict_block(
         Whether a day's answer depends on the attributes and the days up to it alone,
         see :func:`~xstefaland.inference.blocks.embed_block`. States start cold: there
         is no spin-up, as its days are later than the first one.
+    max_gap : int or None
+        Days from observed weather up to which there is an answer, see
+        :func:`~xstefaland.inference.gaps.near_weather`.
 
     Returns
     -------
@@ -120,6 +125,8 @@ def predict_block(
         for _, task in heads
         for _ in task.targets
     ]
+    columns = encoder.model.config.forcing
+    near = near_weather(block.forcing[..., : len(columns)], max_gap, causal=causal)
     width = encoder.model.config.d_model
     at_once = max(1, BYTES // (40 * width * max(block.days, 1)))
     for begin in range(0, len(sites), at_once):
@@ -127,6 +134,9 @@ def predict_block(
         answers = _predict_sites(encoder, heads, block.take(chosen), static, causal)
         for array, answer in zip(out, answers, strict=True):
             array[chosen] = answer
+    for array in out:
+        if array.shape[:2] == near.shape and not static:
+            array[~near] = np.nan
     return out
 
 
