@@ -1,350 +1,376 @@
-"""Finetuning: a head on cached embeddings of the frozen encoder."""
+"""Finetune a head on any Dataset with observations, and say how good it is."""
 
 from __future__ import annotations
 
 import json
 import logging
-import math
+import os
+import re
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
+import xarray as xr
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from xstefaland.model import HeadConfig, build_head
-from xstefaland.training.corpus import statistics
-from xstefaland.training.losses import basin_nse_loss
-from xstefaland.training.pretraining import LOGGED
-from xstefaland.training.tasks import Hidden, Task, TaskSource, hide
-from xstefaland.weights.targets import TARGETS
+from xstefaland import splits
+from xstefaland.errors import InputError
+from xstefaland.inference.plans import plan_encoder
+from xstefaland.inputs.examine import Climate, Hints, Latitude
+from xstefaland.inputs.requirements import Requirements, VariableSpec
+from xstefaland.inputs.variables import CATALOGUE
+from xstefaland.model import HeadConfig
+from xstefaland.model.physics import FLUXES
+from xstefaland.training import comparison
+from xstefaland.training.fitting import Finetuning
+from xstefaland.training.publishing import publish_head
+from xstefaland.training.sampling import Version
+from xstefaland.training.tasks import (
+    Task,
+    cache_embeddings,
+    drop_inputs,
+    make_task,
+    read_records,
+)
+from xstefaland.weights.files import Weights, read
+from xstefaland.weights.opening import WeightsLike
+from xstefaland.weights.targets import TARGETS, TargetSpec
 
 logger = logging.getLogger("xstefaland")
-Floats = NDArray[np.float32]
-Cache = Mapping[str, NDArray[np.float16]]
 
+FORCING = (
+    "precipitation",
+    "temperature",
+    "temperature_max",
+    "temperature_min",
+    "shortwave_radiation",
+    "relative_humidity",
+    "potential_evapotranspiration",
+)
+"""Forcings that a head takes beside the embedding, where the data have them."""
 
-@dataclass(frozen=True, kw_only=True)
-class Finetuning:
-    """Settings of one finetuning run.
-
-    Parameters
-    ----------
-    steps, batch_size : int
-        Updates, and windows per update.
-    days, warmup : int
-        Scored days of a window, and the days before them that only fill the states.
-    learning_rate, weight_decay : float
-        Of AdamW; the rate falls as a cosine.
-    per_site : bool
-        Divide errors by the deviation of the site's observations (NSE loss); otherwise
-        by that of all observations.
-    floor : float
-        Added to the deviation, in the target's units.
-    full_share : float
-        Share of batches in which no input was hidden.
-    precision : {"bfloat16", "float32"}
-        Arithmetic.
-    seed : int
-        Of samples and weights.
-    """
-
-    steps: int
-    batch_size: int = 64
-    days: int = 365
-    warmup: int = 120
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    per_site: bool = True
-    floor: float = 0.1
-    full_share: float = 0.6
-    precision: str = "bfloat16"
-    seed: int = 0
+REQUIRED = ("precipitation", "temperature")
+PHYSICS = "-hbv"
 
 
 @dataclass(frozen=True)
-class Version:
-    """One rendering of the task's inputs: what is hidden, and the embeddings for it."""
+class _Run:
+    """One finetuning: what is trained on what, and where it is kept."""
 
-    hidden: Hidden | None
-    embeddings: Cache | None
+    task: Task
+    encoder: Weights
+    config: HeadConfig
+    settings: Finetuning
+    folder: Path
+    causal: bool
+    progress: bool
 
 
 def finetune(
-    task: Task,
-    config: HeadConfig,
-    versions: Sequence[Version],
-    settings: Finetuning,
-    log: Path | None = None,
-) -> nn.Module:
-    """Train a head on the task's training sites.
+    ds: xr.Dataset | Mapping[str, xr.Dataset],
+    target: str | TargetSpec,
+    observed: str | None = None,
+    *,
+    encoder: WeightsLike | None = None,
+    head: str | Mapping[str, Any] = "resconn",
+    sites: Sequence[str] | None = None,
+    folds: int | xr.DataArray | None = None,
+    period: slice | None = None,
+    minimum_days: int = 365,
+    settings: Finetuning | None = None,
+    causal: bool = False,
+    name: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    latitude: Latitude | None = None,
+    climate: Climate | None = None,
+    progress: bool = True,
+) -> Weights:
+    """Train a head on observations of your own, on top of a frozen encoder.
+
+    Inputs pass the same checks, conversions and derivations as in
+    :func:`xstefaland.predict`. The observed variable is never an input.
 
     Parameters
     ----------
-    task : Task
-        Observations and inputs.
-    config : HeadConfig
-        The head; only its first target is fitted.
-    versions : sequence of Version
-        The first is the complete input, the others have inputs hidden.
-    settings : Finetuning
-        See there.
-    log : Path, optional
-        File for one line of JSON every 50 updates.
+    ds : xarray.Dataset or mapping of str to Dataset
+        Daily forcing, attributes and observations; several data sets (other products,
+        other days) by name.
+    target : str or TargetSpec
+        A name of :data:`xstefaland.weights.TARGETS`, or a target of your own:
+        ``TargetSpec(name="snow_depth", units="m", minimum=0.0)``.
+    observed : str, optional
+        Name of the observed variable; default: the target's name.
+    encoder : str, path or Weights, optional
+        Default: the registry's.
+    head : str or mapping
+        ``"resconn"``, ``"no_resconn"``, ``"lstm"`` or ``"linear"``, with ``"-hbv"`` for
+        one that sets the parameters of HBV; or entries of
+        :class:`~xstefaland.model.HeadConfig`.
+    sites : sequence of str, optional
+        Sites to train on, by their label; default: all with observations.
+    folds : int or DataArray, optional
+        Cross-validation over sites: so many random folds (places stay together), or a
+        fold number for each site (:mod:`xstefaland.splits`). The head, an LSTM on the
+        same windows and the bundled head, where there is one, are scored on the sites
+        left out.
+    period : slice, optional
+        Days to train on.
+    minimum_days : int
+        Sites with fewer observations are left out.
+    settings : Finetuning, optional
+        Length of the run, windows, learning rate.
+    causal : bool
+        Train for causal reading; the encoder must have been trained for it.
+    name : str, optional
+        Name of the weights; default: target and head.
+    folder : path, optional
+        Where everything is kept: the weights file, checkpoints, scores by site. A run
+        that was broken off goes on from there. Default: a temporary folder.
+    rename, units, latitude, climate
+        As in :func:`xstefaland.predict`; `units` also for the observations.
+    progress : bool
+        Show progress and print the skill at the end.
 
     Returns
     -------
-    Module
-        The trained head in evaluation mode.
+    Weights
+        Pass it as ``xstefaland.predict(ds, target, head=weights)``. Its card holds the
+        skill of the cross-validation; the scores by site lie beside the file.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with the Dataset or the arguments, or when
+        `folder` holds another run.
+    WeightsError
+        When the encoder cannot be had or was not trained for `causal`.
+
+    Notes
+    -----
+    The encoder may have seen the weather of your sites in its own training, never
+    their observations. Scores leave out the first year of records longer than two.
+
+    Examples
+    --------
+    >>> import xstefaland
+    >>> from xstefaland.testing import example_points, tiny_weights
+    >>> from xstefaland.training import Finetuning, finetune
+    >>> ds = example_points(sites=4, days=800)
+    >>> ds["flow"] = (0.4 * ds.precipitation).assign_attrs(units="mm d-1")
+    >>> short = Finetuning(updates=2, batch_size=2, days=60, warmup=20)
+    >>> weights = finetune(
+    ...     ds, "streamflow", "flow", encoder=tiny_weights(), settings=short,
+    ...     progress=False,
+    ... )
+    >>> encoder = tiny_weights()
+    >>> flow = xstefaland.predict(ds, "streamflow", head=weights, weights=encoder)
+    >>> dict(flow.sizes)
+    {'site': 4, 'time': 800}
     """
-    torch.manual_seed(settings.seed)
-    head = build_head(config)
-    _scale(head, task, config)
-    sampler = Sampler(task, config, versions, settings)
-    optimiser = torch.optim.AdamW(
-        head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    spec = _target(target)
+    opened, asked = plan_encoder(encoder)
+    comparison.require_causal(opened, causal)
+    asked = _with_forcing_of_heads(asked)
+    chosen = climate if climate is not None else ("none" if causal else "record")
+    hints = Hints(rename, units, latitude, chosen)
+    data = {"data": ds} if isinstance(ds, xr.Dataset) else dict(ds)
+    records = [
+        read_records(
+            each,
+            spec,
+            asked,
+            observed=observed,
+            hints=hints,
+            name=key,
+            period=period,
+            minimum_days=minimum_days,
+        )
+        for key, each in data.items()
+    ]
+    task = _chosen_sites(make_task(records, spec, asked), sites)
+    config = _config(task, head, opened)
+    run = _Run(
+        task,
+        opened,
+        config,
+        settings or Finetuning(),
+        Path(folder or tempfile.mkdtemp(prefix="xstefaland-")),
+        causal,
+        progress,
     )
-    started, recent = time.monotonic(), []
-    head.train()
-    for step in range(settings.steps):
-        rate = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
-        for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * rate * min(1.0, (step + 1) / 50)
-        loss = _update(head, sampler.draw(), settings)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        if math.isfinite(norm):
-            optimiser.step()
-        recent.append(float(loss.detach()))
-        if log is not None and (step + 1) % 50 == 0:
-            seconds = time.monotonic() - started
-            line = {"step": step + 1, "seconds": seconds, "loss": np.mean(recent)}
-            with log.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            recent = []
-    return head.eval()
+    _claim(run, folds)
+    title = name or f"{spec.name}-{_form(config)}"
+    done = run.folder / f"{title}.safetensors"
+    if done.exists():
+        return read(done)
+    started = time.monotonic()
+    versions = _versions(run)
+    labels = _folds(task, folds)
+    scores = comparison.cross_validate(run, versions, labels, data, hints, observed)
+    trained = comparison.trained(run, task, config, versions, "final")
+    minutes = (time.monotonic() - started) / 60
+    weights = publish_head(
+        trained,
+        config,
+        task,
+        opened,
+        name=title,
+        form=_form(config),
+        description=f"{spec.long_name or spec.name}, finetuned on own data",
+        default_for=(),
+        training={**asdict(run.settings), "minutes": round(minutes, 2), "data": []},
+        metrics=comparison.summary(scores),
+        readings=("causal",) if causal else ("two-way",),
+        folder=run.folder,
+        dtype="float32",
+    )
+    if progress:
+        comparison.report(scores, weights, minutes)
+    return weights
 
 
-def _update(head: nn.Module, sample: Sample, settings: Finetuning) -> Tensor:
-    low = settings.precision == "bfloat16"
-    with torch.autocast("cpu", torch.bfloat16, enabled=low):
-        predicted = head(
-            sample.embedding, sample.forcing, sample.attributes, spinup_days=0
-        )
-    scored = slice(settings.warmup, None)
-    return basin_nse_loss(
-        predicted[:, scored, :1].float(),
-        sample.observed[:, scored],
-        sample.deviation,
-        settings.floor,
+def _target(target: str | TargetSpec) -> TargetSpec:
+    """Look a target up, or check one's own."""
+    if isinstance(target, TargetSpec):
+        problems = target.problems()
+        if problems:
+            raise InputError("; ".join(problems))
+        return target
+    if target in TARGETS:
+        return TARGETS[target]
+    raise InputError(
+        f"target={target!r} is not known; use one of {', '.join(TARGETS)}, or describe "
+        f'your own: xstefaland.weights.TargetSpec(name={target!r}, units="...")'
     )
 
 
-def _scale(head: nn.Module, task: Task, config: HeadConfig) -> None:
-    """Set the head's scaling from the training sites."""
-    features = head.get_submodule("features")
-    tables = head_statistics(task, config)
-    for name in ("forcing_scaling", "attribute_scaling", "log_scaling"):
-        rows = tables[name]
-        features.get_submodule(name).assign(  # type: ignore[operator]
-            [r["mean"] for r in rows],
-            [r["std"] for r in rows],
-            [r["transform"] == "log1p" for r in rows],
-        )
-    if hasattr(head, "target_scaling"):
-        observed = [_values(s, s.target) for s in task.sources]
-        found = statistics(np.concatenate(observed), log=False)
-        count = len(config.targets)
-        head.target_scaling.assign(  # type: ignore[operator,union-attr]
-            [found["mean"]] * count, [found["std"]] * count, [False] * count
-        )
-        for bound in ("minimum", "maximum"):
-            limits = [getattr(TARGETS[name], bound) for name in config.targets]
-            known = torch.tensor([math.nan if x is None else x for x in limits])
-            buffer = head.get_buffer(bound)
-            buffer.copy_(torch.where(known.isnan(), buffer, known))
+def _with_forcing_of_heads(asked: Requirements) -> Requirements:
+    """Add forcings that heads take and the encoder does not know."""
+    known = {variable.name for variable in asked.forcing}
+    more = [VariableSpec(n, CATALOGUE[n].units) for n in FORCING if n not in known]
+    return replace(asked, forcing=(*asked.forcing, *more), required=())
 
 
-def head_statistics(
-    task: Task, config: HeadConfig
-) -> dict[str, list[dict[str, object]]]:
-    """Scaling of a head's inputs, by the name of the module that holds it."""
-    forcing, attributes, logged = [], [], []
-    for name in config.forcing:
-        index = task.forcing_names.index(name)
-        parts = [_values(s, s.forcing[:, ::7, index]) for s in task.sources]
-        values = np.concatenate(parts)
-        forcing.append(_row(name, values, log=False))
-        if name in config.also_log:
-            logged.append(_row(name, values, log=True))
-    for name in config.attributes:
-        index = task.attribute_names.index(name)
-        parts = [_values(s, s.attributes[:, index]) for s in task.sources]
-        attributes.append(_row(name, np.concatenate(parts), log=name in LOGGED))
-    return {
-        "forcing_scaling": forcing,
-        "attribute_scaling": attributes,
-        "log_scaling": logged,
+def _chosen_sites(task: Task, sites: Sequence[str] | None) -> Task:
+    """Keep the sites to train on; the others are dropped."""
+    if sites is None:
+        return task
+    ids = task.sites["site"].tolist()
+    wanted = {str(site) for site in sites}
+    roles = {
+        site: "train" if wanted & {site, site.partition("-")[2]} else "dropped"
+        for site in ids
     }
-
-
-def _row(name: str, values: Floats, log: bool) -> dict[str, object]:
-    transform = "log1p" if log else "linear"
-    return {"name": name, "transform": transform, **statistics(values, log)}
-
-
-def _values(source: TaskSource, values: Floats) -> Floats:
-    """Values ``(site, ...)`` of the training sites, flat."""
-    return values[(source.sites["role"] == "train").to_numpy()].ravel()
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One batch of windows as tensors."""
-
-    embedding: Tensor  # (B, T, d)
-    forcing: Tensor  # (B, T, forcing)
-    attributes: Tensor  # (B, attribute)
-    observed: Tensor  # (B, T, 1)
-    deviation: Tensor  # (B, 1)
-
-
-class Sampler:
-    """Random windows of the training sites; the same for every head with one seed."""
-
-    def __init__(
-        self,
-        task: Task,
-        config: HeadConfig,
-        versions: Sequence[Version],
-        settings: Finetuning,
-    ) -> None:
-        self.task, self.settings, self.versions = task, settings, versions
-        self.rng = np.random.default_rng(settings.seed)
-        self.width = config.embedding
-        self.embedded = config.kind != "lstm"
-        self.forcing = [task.forcing_names.index(n) for n in config.forcing]
-        self.attributes = [task.attribute_names.index(n) for n in config.attributes]
-        self.inputs = [[hide(s, v.hidden) for s in task.sources] for v in versions]
-        self.places = self._places()
-        everything = np.concatenate([_values(s, s.target) for s in task.sources])
-        self.overall = float(np.nanstd(everything))
-
-    def _places(self) -> NDArray[np.int64]:
-        """Source and row of every training site."""
-        places = []
-        for number, source in enumerate(self.task.sources):
-            rows = np.flatnonzero(source.sites["role"] == "train")
-            places += [(number, row) for row in rows]
-        return np.array(places)
-
-    def draw(self) -> Sample:
-        """Draw one batch; windows have observations on a fifth of their scored days."""
-        settings = self.settings
-        days = settings.days + settings.warmup
-        full = self.rng.random() < settings.full_share or len(self.versions) == 1
-        version = 0 if full else int(self.rng.integers(1, len(self.versions)))
-        rows: list[tuple[Floats, ...]] = []
-        while len(rows) < settings.batch_size:
-            number, site = self.places[self.rng.integers(len(self.places))]
-            source = self.task.sources[number]
-            start = int(self.rng.integers(0, len(source.dates) - days + 1))
-            window = slice(start, start + days)
-            observed = source.target[site, window]
-            if np.isfinite(observed[settings.warmup :]).mean() < 0.2:
-                continue
-            rows.append(self._row(version, number, site, window, observed))
-        columns = [torch.from_numpy(np.stack(part)) for part in zip(*rows, strict=True)]
-        return Sample(*columns)
-
-    def _row(
-        self, version: int, number: int, site: int, window: slice, observed: Floats
-    ) -> tuple[Floats, ...]:
-        source = self.task.sources[number]
-        forcing, attributes = self.inputs[version][number]
-        caches = self.versions[version].embeddings
-        if self.embedded and caches is not None:
-            embedding = caches[source.name][site, window].astype(np.float32)
-        else:
-            embedding = np.zeros((1, 1), np.float32)
-        deviation = (
-            np.nanstd(source.target[site]) if self.settings.per_site else self.overall
+    found = {site.partition("-")[2] for site in ids} | set(ids)
+    unknown = sorted(wanted - found)
+    if unknown:
+        raise InputError(
+            f"sites={unknown[:5]} have no observations or are not in the Dataset; it "
+            f"has {', '.join(site.partition('-')[2] for site in ids[:5])}, ..."
         )
-        return (
-            embedding,
-            forcing[site, window][:, self.forcing],
-            attributes[site, self.attributes],
-            observed[:, None],
-            np.array([deviation], np.float32),
-        )
+    return task.with_roles(roles)
 
 
-def predict_sites(
-    head: nn.Module,
-    task: Task,
-    config: HeadConfig,
-    version: Version,
-    *,
-    role: str = "held out",
-    size: int = 8,
-) -> list[tuple[TaskSource, NDArray[np.int64], Floats]]:
-    """Predict whole records of the sites with a role.
-
-    Returns
-    -------
-    list
-        Per source: the source, its rows, predictions ``(site, day, target)``.
-    """
-    forcing_columns = [task.forcing_names.index(n) for n in config.forcing]
-    attribute_columns = [task.attribute_names.index(n) for n in config.attributes]
-    results = []
-    for source in task.sources:
-        forcing, attributes = hide(source, version.hidden)
-        rows = np.flatnonzero(source.sites["role"] == role)
-        parts = []
-        for first in range(0, len(rows), size):
-            part = rows[first : first + size]
-            embedding = torch.zeros(len(part), 1, 1)
-            if version.embeddings is not None and config.kind != "lstm":
-                cached = version.embeddings[source.name][part].astype(np.float32)
-                embedding = torch.from_numpy(cached)
-            with torch.inference_mode():
-                answer = head(
-                    embedding,
-                    torch.from_numpy(forcing[part][:, :, forcing_columns]),
-                    torch.from_numpy(attributes[part][:, attribute_columns]),
-                )
-            parts.append(answer.numpy())
-        if parts:
-            results.append((source, rows, np.concatenate(parts)))
-    return results
+def _config(
+    task: Task, head: str | Mapping[str, Any], encoder: Weights
+) -> HeadConfig:
+    """Configure the head: what the data have, in the form that is asked."""
+    entries: dict[str, Any] = {
+        "forcing": tuple(n for n in FORCING if n in task.known_forcing),
+        "attributes": task.known_attributes,
+        "embedding": int(encoder.card.config["d_model"]),
+        "also_log": ("precipitation",),
+        "targets": (task.target.name,),
+        "link": "logit" if task.target.transform == "logit" else "identity",
+    }
+    if isinstance(head, str):
+        kind, hbv, rest = head.partition(PHYSICS)
+        if rest or not re.fullmatch("resconn|no_resconn|lstm|linear", kind):
+            raise InputError(
+                f"head={head!r} is not possible; use 'resconn', 'no_resconn', 'lstm' "
+                "or 'linear', with '-hbv' behind it for HBV"
+            )
+        entries["kind"] = kind
+        if hbv:
+            if task.target.name not in FLUXES:
+                raise InputError(f"head={head!r}: HBV has no {task.target.name!r}")
+            others = tuple(name for name in FLUXES if name != task.target.name)
+            entries |= {"physics": "hbv", "targets": (task.target.name, *others)}
+    else:
+        entries |= dict(head)
+    return HeadConfig(**entries)
 
 
-def score_sites(
-    results: Sequence[tuple[TaskSource, NDArray[np.int64], Floats]],
-    names: Sequence[str],
-    *,
-    skip: int = 365,
-) -> pd.DataFrame:
-    """Scores per site of the first target, after `skip` days; needs 90 observations."""
-    import xarray as xr
+def _form(config: HeadConfig) -> str:
+    return config.kind + (PHYSICS if config.physics else "")
 
-    from xstefaland import metrics
 
-    tables = []
-    for source, rows, predicted in results:
-        dims = ("site", "time")
-        observed = xr.DataArray(source.target[rows][:, skip:], dims=dims)
-        simulated = xr.DataArray(predicted[:, skip:, 0], dims=dims)
-        enough = (observed.notnull().sum("time") >= 90).values
-        table = pd.DataFrame(
-            {name: getattr(metrics, name)(observed, simulated).values for name in names}
-        )
-        table.insert(0, "site", source.sites["site"].to_numpy()[rows])
-        tables.append(table[enough])
-    return pd.concat(tables, ignore_index=True)
+def _claim(run: _Run, folds: int | xr.DataArray | None) -> None:
+    """Write down what the folder holds, or refuse one that holds another run."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    what: dict[str, Any] = {
+        "task": run.task.fingerprint(),
+        "sites": sorted(run.task.sites.query("role == 'train'")["site"]),
+        "encoder": run.encoder.sha256,
+        "head": run.config.to_dict(),
+        "settings": asdict(run.settings),
+        "causal": run.causal,
+        "folds": folds.values.tolist() if isinstance(folds, xr.DataArray) else folds,
+    }
+    what = json.loads(json.dumps(what))
+    path = run.folder / "run.json"
+    if path.exists():
+        had = json.loads(path.read_text())
+        other = [key for key in what if had.get(key) != what[key]]
+        if other:
+            raise InputError(
+                f"folder={str(run.folder)!r} holds another run: {', '.join(other)} "
+                "differ. Give another folder, or delete it to start anew"
+            )
+    path.write_text(json.dumps(what, indent=1))
+
+
+def _versions(run: _Run) -> list[Version]:
+    """Complete inputs and inputs with some hidden, each with its embeddings."""
+    task = run.task
+    required = [name for name in REQUIRED if name in task.forcing_names]
+    if run.config.physics:
+        required.append("potential_evapotranspiration")
+    dropped = drop_inputs(task, required, run.settings.seed + 1)
+    if run.config.kind == "lstm":
+        return [Version(None, None), Version(dropped, None)]
+    model: Any = run.encoder.model()
+    versions = []
+    for name, hidden in (("full", None), ("dropped", dropped)):
+        folder = run.folder / "embeddings" / name
+        precision = run.settings.precision
+        cache = cache_embeddings(model, task, folder, hidden, precision, run.causal)
+        versions.append(Version(hidden, cache))
+    return versions
+
+
+def _folds(task: Task, folds: int | xr.DataArray | None) -> NDArray[np.int64] | None:
+    """Fold of each training site, in the order of the task's training sites."""
+    if folds is None:
+        return None
+    sites = task.sites.query("role == 'train'")
+    if isinstance(folds, xr.DataArray):
+        table = dict(zip(folds[folds.dims[0]].values.tolist(), folds.values, strict=True))
+        known = {str(key): int(value) for key, value in table.items()}
+        ids = [site.partition("-")[2] for site in sites["site"]]
+        lacking = [site for site in ids if site not in known]
+        if lacking:
+            raise InputError(f"folds= has no entry for the sites {lacking[:5]}")
+        return np.array([known[site] for site in ids])
+    places = splits.same_place(sites["lat"].to_numpy(), sites["lon"].to_numpy())
+    labels = splits.random_holdout(
+        sites["site"].to_numpy(), folds, groups=places.values, rng=0
+    )
+    return np.asarray(labels.values, np.int64)
+

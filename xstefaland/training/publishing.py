@@ -12,13 +12,13 @@ from torch import nn
 from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.model import HeadConfig, StefaLand
 from xstefaland.training.corpus import Corpus
-from xstefaland.training.finetuning import head_statistics
+from xstefaland.training.fitting import head_statistics
 from xstefaland.training.pretraining import Pretraining, variable_statistics
 from xstefaland.training.tasks import Task
 from xstefaland.weights.card import Card, EncoderReference
 from xstefaland.weights.files import Weights, save
 from xstefaland.weights.registry import BUNDLED, record
-from xstefaland.weights.targets import TARGETS
+from xstefaland.weights.targets import TARGETS, TargetSpec
 
 REQUIRED = (
     ("precipitation",),
