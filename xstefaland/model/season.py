@@ -73,10 +73,13 @@ def _carry(departure: Tensor, gaps: Tensor) -> Tensor:
 
 
 def _last_known(values: Tensor, gaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the last known value and its age in days, 0 and infinity before it."""
+    """Return the last known value and its age in days, infinite before the first.
+
+    In gaps `values` must be 0, which is what stands before the first.
+    """
     time = torch.arange(values.shape[1], device=values.device)[:, None].expand_as(
         values
     )
     last = torch.where(gaps, -1, time).cummax(1).values
     age = torch.where(last < 0, torch.inf, (time - last).to(values.dtype))
-    return values.gather(1, last.clamp_min(0)) * (last >= 0), age
+    return values.gather(1, last.clamp_min(0)), age
