@@ -51,6 +51,17 @@ def test_tiny_files_load(tmp_path: Path) -> None:
         np.testing.assert_array_equal(tensor, state[name])
 
 
+def test_tiny_head_says_what_it_gives() -> None:
+    """Its card agrees with its network: levels, time, what it needs."""
+    head = tiny_head(
+        tiny_weights(), quantiles=(0.1, 0.9), static=True, required=[["clay", "sand"]]
+    )
+    assert head.card.quantiles == (0.1, 0.9)
+    assert head.card.static
+    assert head.card.required == (("clay", "sand"),)
+    assert not tiny_head(tiny_weights()).card.static
+
+
 def test_tiny_weights_leave_the_random_state_alone() -> None:
     """Making them draws no number from the user's generator."""
     import torch

@@ -190,6 +190,7 @@ def tiny_head(
     path: str | os.PathLike[str] | None = None,
     seed: int = 1,
     masked_inputs: Sequence[str] = (),
+    required: Sequence[Sequence[str]] = (("precipitation",), ("temperature",)),
     **config: Any,
 ) -> Weights:
     """Write a small head with random weights for an encoder to a file.
@@ -206,6 +207,8 @@ def tiny_head(
         Another seed gives other weights.
     masked_inputs : sequence of str
         Inputs hidden from encoder and head.
+    required : sequence of sequence of str
+        Of each inner one, a variable must be given.
     **config
         Entries of :class:`~xstefaland.model.HeadConfig` to change.
 
@@ -234,8 +237,10 @@ def tiny_head(
         attributes=_attribute_specs(form.attributes),
         encoder=EncoderReference(name=encoder.name, sha256=encoder.sha256),
         targets=tuple(TargetSpec(name=name, units="mm d-1") for name in targets),
-        required=(("precipitation",), ("temperature",)),
+        required=tuple(tuple(choice) for choice in required),
         masked_inputs=tuple(masked_inputs),
+        static=form.static,
+        quantiles=form.quantiles,
         spinup_days=365,
     )
     return save(path or _temporary(), head.state_dict(), card)

@@ -133,7 +133,7 @@ def test_days_before_the_first_weather_are_nan() -> None:
 
 
 def test_the_static_token_is_the_attributes_alone(same: Any) -> None:
-    """It does not change with the weather, and is there without any."""
+    """It does not change with the weather, and is there without any weather."""
     model = tiny_encoder(window=WINDOW, stride=STRIDE)
     block = records(2, 80, 0)
     wet = replace(block, forcing=block.forcing + 20)
@@ -144,6 +144,20 @@ def test_the_static_token_is_the_attributes_alone(same: Any) -> None:
     same(encoder.embed(none, "static", everywhere=True, causal=True), a)
     other = replace(block, attributes=block.attributes + 5)
     assert np.abs(embed(model, other, pool="static") - a).max() > 1e-3
+
+
+def test_the_static_token_costs_one_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All windows have the same one."""
+    model, seen = tiny_encoder(window=WINDOW, stride=STRIDE), []
+    encode = model.encode
+
+    def counted(series: Any, *rest: Any, **more: Any) -> Any:
+        seen.append(len(series))
+        return encode(series, *rest, **more)
+
+    monkeypatch.setattr(model, "encode", counted)
+    embed(model, records(2, 80, 0), pool="static")
+    assert sum(seen) == 2
 
 
 def test_pools_are_means_of_causal_days(same: Any) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xstefaland.errors import InputError
-from xstefaland.inference.windows import fade_weights, window_starts
+from xstefaland.inference.windows import (
+    causal_starts,
+    causal_weights,
+    fade_weights,
+    window_starts,
+)
 
 
 @st.composite
@@ -57,7 +64,37 @@ def test_short_record_is_one_window_unpadded() -> None:
 
 
 @pytest.mark.parametrize("stride", [0, 11])
-def test_stride_that_leaves_days_out_is_refused(stride: int) -> None:
+@pytest.mark.parametrize("starts", [window_starts, causal_starts])
+def test_stride_that_leaves_days_out_is_refused(starts: Any, stride: int) -> None:
     """The message names stride and window."""
     with pytest.raises(InputError, match=f"stride={stride} .* window=10"):
-        window_starts(100, 10, stride)
+        starts(100, 10, stride)
+
+
+@given(records())
+def test_causal_days_count_once_and_have_a_history(
+    record: tuple[int, int, int],
+) -> None:
+    """Each day comes from one window, and lies deep enough in it."""
+    days, window, stride = record
+    starts, weights = causal_starts(*record), causal_weights(*record)
+    assert weights.shape == (len(starts), window)
+    day = starts[:, None] + np.arange(window)
+    counted = day[weights == 1]
+    np.testing.assert_array_equal(np.sort(counted), np.arange(counted.max() + 1))
+    assert days <= counted.max() + 1 < max(days, window) + stride
+    history = np.broadcast_to(np.arange(window), day.shape)[weights == 1]
+    assert (history >= np.minimum(counted, window - stride)).all()
+    assert ((weights == 0) | (weights == 1)).all()
+
+
+@given(records(), st.integers(0, 100))
+def test_causal_windows_do_not_move(record: tuple[int, int, int], more: int) -> None:
+    """A longer record has the same windows, and further ones."""
+    days, window, stride = record
+    longer = days + more, window, stride
+    starts = causal_starts(*record)
+    np.testing.assert_array_equal(causal_starts(*longer)[: len(starts)], starts)
+    np.testing.assert_array_equal(
+        causal_weights(*longer)[: len(starts)], causal_weights(*record)
+    )

@@ -87,6 +87,14 @@ def test_ends_of_a_record() -> None:
     assert (filled[360:] < -1).all()
 
 
+def test_the_year_is_a_circle() -> None:
+    """The last day of December is as near to January as to the rest of December."""
+    values = torch.zeros(1, 365, 1)
+    values[:, :20] = 10.0
+    filled = fill_by_season(without(values, slice(364, 365)), carried=(False,))
+    assert 3 < float(filled[0, 364, 0]) < 7
+
+
 @given(st.integers(1, 500), st.floats(0, 1), st.integers(0, 99))
 def test_never_a_gap_and_never_beyond_what_was_seen(
     days: int, share: float, seed: int
