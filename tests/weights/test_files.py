@@ -136,6 +136,12 @@ def test_opening_reads_the_bytes_it_hashes(
     assert (found.name, found.sha256) == ("tiny-v1", encoder_file.sha256)
 
 
+def test_saved_cards_have_the_newest_format(encoder_file: Weights) -> None:
+    """An older card that is saved again says what this package writes."""
+    older = replace(encoder_file.card, format=1)
+    assert save(encoder_file.path, encoder_file.tensors(), older).card.format == FORMAT
+
+
 def test_failed_save_leaves_nothing(
     tmp_path: Path, encoder_card: Card, encoder_model: StefaLand
 ) -> None:

@@ -93,8 +93,8 @@ class Weights:
         content = self.path.read_bytes() if self.path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise WeightsError(
-                f"'{self.path}' has changed since it was opened; open it again with "
-                f"`xstefaland.weights.load('{self.path}')`."
+                f"'{self.path}' has changed since it was opened, or is gone; open it "
+                f"again with `xstefaland.weights.load('{self.path}')`."
             )
         try:
             tensors = load(content)

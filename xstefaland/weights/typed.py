@@ -113,6 +113,8 @@ def _entry_problems(name: str, value: Any, cls: Any) -> list[str]:
 
 def _item_problems(name: str, value: tuple[Any, ...], wanted: Any) -> list[str]:
     """Tell the same of every item of a tuple."""
+    if all(type(item) is wanted is str for item in value):
+        return []  # lists of sites are long
     return [
         problem
         for index, item in enumerate(value)
@@ -120,6 +122,7 @@ def _item_problems(name: str, value: tuple[Any, ...], wanted: Any) -> list[str]:
     ]
 
 
+@cache
 def _choices(wanted: Any) -> tuple[Any, ...]:
     """Members of a union, or the one type that there is."""
     return get_args(wanted) if get_origin(wanted) in (UnionType, Union) else (wanted,)
