@@ -110,6 +110,7 @@ _TABLE_COLUMNS = {  # tables of one source: numbers and text
 }
 _ORIGINALS = tuple(column.original for column in DAILY)
 _CSV = Layout(_ORIGINALS, date=("date",), separator=",")
+_NEEDED = {"basin", "day", "start_date", "area", *_ORIGINALS}
 _PARQUET = "caravan_attributes.parquet"
 
 
@@ -148,8 +149,10 @@ def caravan(
         table = _tables(Path(path), sorted({_source(b) for b in ds["basin"].values}))
         return finish(_with_attributes(ds, table), ARCHIVE, path, chunks)
     file = find(path, "caravan_100d.nc", ARCHIVE)
-    with netcdf(file, ARCHIVE, {"basin", "day", "start_date"}, chunks) as raw:
-        raw = select(raw, "basin", sites, "basin")
+    with netcdf(file, ARCHIVE, _NEEDED, chunks) as raw:
+        raw = select(raw, "basin", sites, "basin")[[*_ORIGINALS, "start_date", "area"]]
+        if chunks is None:
+            raw = raw.load()  # to be taken apart in memory, not by scattered reads
         ds = _hundred_days(raw)
         beside = file.parent / _PARQUET
         table = _parquet(beside) if beside.is_file() else _positions(raw)
