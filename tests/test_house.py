@@ -70,6 +70,14 @@ def test_import_is_light():
     assert not {name for name in loaded if name.startswith("xstefaland.training")}
 
 
+def test_import_of_the_readers_is_light():
+    """``xstefaland.datasets`` loads file formats only when a file is read."""
+    code = "import json, sys, xstefaland.datasets; print(json.dumps(list(sys.modules)))"
+    loaded = set(json.loads(_python(code)))
+    assert "xstefaland.datasets.caravan" in loaded
+    assert not loaded & {*HEAVY, "netCDF4", "pyproj", "rasterio"}
+
+
 def test_import_costs_little_beyond_xarray():
     """At most 0.3 s on top of xarray; best of three, for other jobs disturb it."""
     code = (

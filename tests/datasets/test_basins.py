@@ -141,6 +141,9 @@ def test_swiss_traps(real_data: Path) -> None:
     ds = datasets.camels_ch(real_data)
     read = {each.attrs["original_name"] for each in ds.values()}
     assert "et_prevah" not in read
+    with xr.open_dataset(real_data / "camels_ch.nc") as raw:
+        assert int((raw.srad_prevah > 490).sum()) == 17
+    assert int(ds.shortwave_radiation.isnull().sum()) == 17
     assert "PREVAH" in ds.shortwave_radiation.attrs["comment"]
     assert "standard_name" not in ds.snow_water_equivalent.attrs
     assert 0.4 < float(ds.snow_water_equivalent.notnull().mean()) < 0.6

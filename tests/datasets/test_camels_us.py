@@ -132,7 +132,9 @@ def test_a_product_by_name(
     june = maurer.shortwave_radiation.sel(time=maurer.time.dt.month == 6).mean()
     assert 150 < june < 300
     assert maurer.elevation.item() == pytest.approx(250.31, abs=0.01)
-    assert camels_us(real_data, product="maurer_extended").sizes["basin"] == 189
+    file = camels_us(real_data / "camels_us_maurer.nc")
+    assert file.sizes["basin"] == 189
+    assert set(file["product"].values) == {"maurer_extended"}
 
 
 def test_maurer_values_are_those_of_the_file(
@@ -224,9 +226,12 @@ def test_unreadable_lines_are_named(own: Path) -> None:
     lines = second.read_text().splitlines()
     lines[20] = lines[20][: len(lines[20]) // 2]
     second.write_text("\n".join(lines))
+    flow = own / "usgs_streamflow/01022500_streamflow_qc.txt"
+    flow.write_text(flow.read_text().replace("272.00", "Ice", 1))
     with pytest.raises(InputError) as error:
         camels_us(own, product="daymet")
     message = str(error.value)
+    assert "01022500_streamflow_qc.txt', line 2: 'Ice' in column flow" in message
     assert re.search(r"01022500_lump.*line 10: '2000 13 06' is no day", message)
     assert re.search(r"03015500_lump.*line 21: \d fields, the table has 11", message)
 

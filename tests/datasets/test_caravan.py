@@ -200,5 +200,5 @@ def test_errors(real_data: Path, published: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"caravan_attributes\.parquet"):
         caravan_attributes(tmp_path)
     wrong = real_data / "camels_ch.nc"
-    with pytest.raises(InputError, match="it lacks 'basin', 'day', 'start_date'"):
+    with pytest.raises(InputError, match=r"it lacks 'basin', 'day', 'dewpoint"):
         caravan(wrong)

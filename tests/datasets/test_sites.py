@@ -41,6 +41,12 @@ def test_choose_names_all_problems() -> None:
     assert "gauge '0101' is given twice" in message
 
 
+def test_no_sites_are_an_error() -> None:
+    """An empty list is a mistake somewhere."""
+    with pytest.raises(InputError, match="sites is empty"):
+        choose(["a", "b"], [], "gauge")
+
+
 def test_choose_names_every_unknown_id() -> None:
     """However many there are."""
     wanted = [f"x{number}" for number in range(200)]

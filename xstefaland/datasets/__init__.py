@@ -26,8 +26,12 @@ reader                           sites          observed
 ================================ ============== ========================================
 
 ``sites`` chooses by id. With ``chunks=None`` (the default) what was chosen is loaded;
-``chunks={}`` gives dask arrays. Gauge numbers (coordinate ``gauge``) are unique within
-a country.
+``chunks={}`` gives dask arrays.
+
+Archives overlap: Caravan has British, Swiss and American basins of the others, HYSETS
+and MOPEX have gauges of the USGS, and gauges of LamaH lie within 2 km of Swiss ones.
+Before one archive tests what was trained on another, leave out by id, by ``gauge``
+(numbers are unique within a country) and by distance.
 """
 
 from __future__ import annotations

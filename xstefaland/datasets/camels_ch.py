@@ -21,6 +21,7 @@ ARCHIVE = Archive(
 )
 
 _PREVAH = "as in the hydrological model PREVAH, not MeteoSwiss' product"
+_TOP_OF_ATMOSPHERE = 490.0  # [W m-2]; mean of the longest day at 46 degrees north
 _FOREST = "static_dwood_perc + static_mixed_wood_perc + static_ewood_perc"
 
 # `et_prevah` is what a model computed, no observation; `pet_mean`, `aridity` and the
@@ -29,7 +30,13 @@ COLUMNS = (
     Column("precipitation", "prcp", "mm d-1"),
     Column("temperature_max", "tmax", "degC"),
     Column("temperature_min", "tmin", "degC"),
-    Column("shortwave_radiation", "srad_prevah", "W m-2", _PREVAH),
+    Column(
+        "shortwave_radiation",
+        "srad_prevah",
+        "W m-2",
+        _PREVAH,
+        (0.0, _TOP_OF_ATMOSPHERE),
+    ),
     Column("wind_speed", "wind_prevah", "m s-1", _PREVAH),
     Column("relative_humidity", "rh_prevah", "percent", _PREVAH),
     Column("streamflow", "streamflow", "mm d-1"),

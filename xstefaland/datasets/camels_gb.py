@@ -18,7 +18,7 @@ from xstefaland.datasets.files import (
     unknown_layout,
 )
 from xstefaland.datasets.sites import choose, label, numbers, select
-from xstefaland.datasets.text import Layout, read_tables, stack
+from xstefaland.datasets.text import Layout, read_groups, read_tables, stack
 
 _LAYOUTS = (
     "camels_gb2.nc (version 2), or the folder that holds it",
@@ -90,6 +90,7 @@ ATTRIBUTES_1 = {
 }
 """Version 1: columns of the attribute tables (Coxon et al., 2020, tables 2, 5, 6)."""
 
+_PLACE_1 = {"topographic": (("gauge_lat", "gauge_lon"), ("gauge_name",))}
 _PREFIX = "camelsgb_"  # Caravan's ids, so that one basin has one id everywhere
 _TIMESERIES = "CAMELS_GB_hydromet_timeseries_"
 
@@ -165,15 +166,13 @@ def _version_1(folder: Path, sites: Sequence[str] | None) -> xr.Dataset:
 
 def _attributes_1(folder: Path) -> pd.DataFrame:
     """Read the attribute tables of version 1."""
-    parts = []
+    groups = []
     for part, columns in ATTRIBUTES_1.items():
-        originals = [column.original for column in columns]
-        words: tuple[str, ...] = ("gauge_id",)
-        if part == "topographic":
-            originals += ["gauge_lat", "gauge_lon"]
-            words += ("gauge_name",)
-        layout = Layout(tuple(originals), words, separator=",")
-        file = folder / f"CAMELS_GB_{part}_attributes.csv"
-        table = read_tables({part: file}, layout)[part]
-        parts.append(table.set_index(_PREFIX + table.pop("gauge_id")))
+        numbers, words = _PLACE_1.get(part, ((), ()))
+        originals = (*numbers, *(column.original for column in columns))
+        layout = Layout(originals, ("gauge_id", *words), separator=",")
+        groups.append(({"": folder / f"CAMELS_GB_{part}_attributes.csv"}, layout))
+    tables = [group[""] for group in read_groups(groups)]
+    ids = [_PREFIX + table.pop("gauge_id") for table in tables]
+    parts = [table.set_index(i) for table, i in zip(tables, ids, strict=True)]
     return pd.concat(parts, axis=1)

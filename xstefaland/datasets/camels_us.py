@@ -16,7 +16,7 @@ import xarray as xr
 from xstefaland.datasets.columns import SECONDS_PER_DAY, Column, take
 from xstefaland.datasets.files import Archive, Chunks, find, finish, netcdf
 from xstefaland.datasets.sites import choose, join, label, select
-from xstefaland.datasets.text import Layout, read_tables, stack
+from xstefaland.datasets.text import Layout, read_groups, stack
 from xstefaland.errors import InputError, join_problems
 
 ARCHIVE = Archive(
@@ -92,6 +92,7 @@ ATTRIBUTES = (
 """Columns of CAMELS v2.0 with their units (Addor et al., 2017)."""
 
 _ORIGINALS = tuple(column.original for column in ATTRIBUTES)
+_NETCDF, _MAURER = "camels_us.nc", "camels_us_maurer.nc"
 _CUBIC_FOOT = 0.028316846592  # [m3]
 _DAY = ("year", "mnth", "day")
 _FORCING_TEXT = Layout(
@@ -100,12 +101,13 @@ _FORCING_TEXT = Layout(
 _FLOW_TEXT = Layout(
     ("flow",), date=_DAY, names=("gauge", *_DAY, "flow", "flag"), missing=(-999.0,)
 )
-_TABLES: dict[str, tuple[str, ...]] = {
-    "name": ("gauge_id", "huc_02", "gauge_name"),
-    "topo": ("gauge_lat", "gauge_lon", "elev_mean", "slope_mean", "area_gages2"),
-    "soil": _ORIGINALS[3:12],
-    "geol": _ORIGINALS[12:15],
-    "vege": _ORIGINALS[15:],
+_ID = ("gauge_id",)
+_TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # numbers and text
+    "name": ((), (*_ID, "huc_02", "gauge_name")),
+    "topo": (("gauge_lat", "gauge_lon", *_ORIGINALS[:3]), _ID),
+    "soil": (_ORIGINALS[3:12], _ID),
+    "geol": (_ORIGINALS[12:15], _ID),
+    "vege": (_ORIGINALS[15:], _ID),
 }
 
 
@@ -153,8 +155,8 @@ def camels_us(
     if (Path(path) / "basin_mean_forcing").is_dir():
         ds = _text(Path(path), sites, product)
         return finish(ds, ARCHIVE, path, chunks)
-    extended = product == "maurer_extended"
-    file = find(path, "camels_us_maurer.nc" if extended else "camels_us.nc", ARCHIVE)
+    extended = product == "maurer_extended" or Path(path).name == _MAURER
+    file = find(path, _MAURER if extended else _NETCDF, ARCHIVE)
     if extended:
         return _maurer(file, sites, chunks)
     return _netcdf(file, sites, product, chunks)
@@ -188,7 +190,7 @@ def _netcdf(
 
 def _maurer(file: Path, sites: Sequence[str] | None, chunks: Chunks) -> xr.Dataset:
     """Read ``camels_us_maurer.nc``; attributes are in the other file beside it."""
-    beside = file.parent / "camels_us.nc"
+    beside = file.parent / _NETCDF
     needed = {"site", "time", "prcp", "vp", "streamflow"}
     with netcdf(file, ARCHIVE, needed, chunks) as raw:
         raw = select(raw, "site", sites, "basin")
@@ -284,26 +286,25 @@ def _labelled(ds: xr.Dataset, products: Mapping[str, str]) -> xr.Dataset:
 
 def _text(folder: Path, sites: Sequence[str] | None, product: str | None) -> xr.Dataset:
     """Read the text files as published."""
+    every = folder / "basin_mean_forcing"
     files = {
-        name: {
-            file.name.partition("_")[0]: file
-            for file in sorted(
-                (folder / "basin_mean_forcing" / name).rglob("*_forcing_leap.txt")
-            )
-        }
-        for name in FORCINGS
+        name: _by_basin((every / name).rglob("*_forcing_leap.txt")) for name in FORCINGS
     }
-    products = _products({name: list(found) for name, found in files.items()}, product)
+    products = _products(files, product)
     table = _attribute_tables(folder / "camels_attributes_v2.0")
     wanted = _with_forcing(sorted(table.index), products, sites, product)
-    flow = _streamflow(folder, wanted, table["area_gages2"])
+    flow = _by_basin((folder / "usgs_streamflow").rglob("*_streamflow_qc.txt"))
+    forcing, discharge = read_groups(
+        [
+            ({each: files[products[each]][each] for each in wanted}, _FORCING_TEXT),
+            ({each: flow[each] for each in wanted if each in flow}, _FLOW_TEXT),
+        ]
+    )
+    for each, days in discharge.items():  # a gauge may have no observations
+        forcing[each] = forcing[each].join(_depth(days, table["area_gages2"][each]))
     parts = []
     for name, group in _by_product(wanted, products).items():
-        tables = read_tables({each: files[name][each] for each in group}, _FORCING_TEXT)
-        for each in group:
-            if each in flow:  # a gauge without observations is read all the same
-                tables[each] = tables[each].join(flow[each])
-        raw = stack(tables, "basin")
+        raw = stack({each: forcing[each] for each in group}, "basin")
         parts.append(take(_computed(raw), FORCINGS[name]))
     values = table.loc[wanted].rename_axis("basin")
     places = ["gauge_lat", "gauge_lon", "gauge_name", "huc_02"]
@@ -319,27 +320,21 @@ def _text(folder: Path, sites: Sequence[str] | None, product: str | None) -> xr.
 
 def _attribute_tables(folder: Path) -> pd.DataFrame:
     """Read the attribute tables of all basins, but neither climate nor streamflow."""
-    tables = []
-    for name, columns in _TABLES.items():
-        words = ("gauge_id", *(columns[1:] if name == "name" else ()))
-        numbers = () if name == "name" else columns
-        layout = Layout(numbers, words, separator=";")
-        file = {name: folder / f"camels_{name}.txt"}
-        tables.append(read_tables(file, layout)[name].set_index("gauge_id"))
+    groups = [
+        ({"": folder / f"camels_{name}.txt"}, Layout(numbers, text, separator=";"))
+        for name, (numbers, text) in _TABLES.items()
+    ]
+    tables = [group[""].set_index("gauge_id") for group in read_groups(groups)]
     return pd.concat(tables, axis=1)
 
 
-def _streamflow(
-    folder: Path, basins: Sequence[str], area: pd.Series[float]
-) -> dict[str, pd.DataFrame]:
+def _by_basin(files: Iterable[Path]) -> dict[str, Path]:
+    """Files by the gauge number with which their names begin."""
+    return {file.name.partition("_")[0]: file for file in sorted(files)}
+
+
+def _depth(discharge: pd.DataFrame, area: float) -> pd.DataFrame:
     """Discharge [ft3 s-1] as a depth over the area [km2]: mm d-1."""
-    files = {
-        file.name.partition("_")[0]: file
-        for file in sorted((folder / "usgs_streamflow").rglob("*_streamflow_qc.txt"))
-    }
-    tables = read_tables({b: files[b] for b in basins if b in files}, _FLOW_TEXT)
-    for basin, table in tables.items():
-        flow = table["flow"].where(table["flow"] >= 0)
-        depth = flow * _CUBIC_FOOT * SECONDS_PER_DAY / (area[basin] * 1e6) * 1000
-        tables[basin] = depth.to_frame("streamflow")
-    return tables
+    flow = discharge["flow"].where(discharge["flow"] >= 0)
+    depth = flow * _CUBIC_FOOT * SECONDS_PER_DAY / (area * 1e6) * 1000
+    return depth.to_frame("streamflow")

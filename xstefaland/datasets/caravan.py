@@ -25,7 +25,7 @@ from xstefaland.datasets.files import (
     unknown_layout,
 )
 from xstefaland.datasets.sites import choose, join, label, numbers, select
-from xstefaland.datasets.text import Layout, read_tables, stack
+from xstefaland.datasets.text import Layout, read_groups, read_tables, stack
 
 ARCHIVE = Archive(
     "caravan",
@@ -110,6 +110,7 @@ _TABLE_COLUMNS = {  # tables of one source: numbers and text
 }
 _ORIGINALS = tuple(column.original for column in DAILY)
 _CSV = Layout(_ORIGINALS, date=("date",), separator=",")
+_NEEDED = {"basin", "day", "start_date", "area", *_ORIGINALS}
 _PARQUET = "caravan_attributes.parquet"
 
 
@@ -148,8 +149,10 @@ def caravan(
         table = _tables(Path(path), sorted({_source(b) for b in ds["basin"].values}))
         return finish(_with_attributes(ds, table), ARCHIVE, path, chunks)
     file = find(path, "caravan_100d.nc", ARCHIVE)
-    with netcdf(file, ARCHIVE, {"basin", "day", "start_date"}, chunks) as raw:
-        raw = select(raw, "basin", sites, "basin")
+    with netcdf(file, ARCHIVE, _NEEDED, chunks) as raw:
+        raw = select(raw, "basin", sites, "basin")[[*_ORIGINALS, "start_date", "area"]]
+        if chunks is None:
+            raw = raw.load()  # to be taken apart in memory, not by scattered reads
         ds = _hundred_days(raw)
         beside = file.parent / _PARQUET
         table = _parquet(beside) if beside.is_file() else _positions(raw)
@@ -242,16 +245,16 @@ def _hundred_days(raw: xr.Dataset) -> xr.Dataset:
 
 def _tables(folder: Path, sources: Sequence[str]) -> pd.DataFrame:
     """Read the attribute tables of some data sets."""
-    rows = []
-    for source in sources:
-        parts = []
-        for part, (columns, words) in _TABLE_COLUMNS.items():
-            layout = Layout(columns, ("gauge_id", *words), separator=",")
-            file = folder / "attributes" / source / f"attributes_{part}_{source}.csv"
-            table = read_tables({part: file}, layout)[part]
-            parts.append(table.set_index("gauge_id"))
-        rows.append(pd.concat(parts, axis=1))
-    return pd.concat(rows)
+    groups = []
+    for part, (columns, words) in _TABLE_COLUMNS.items():
+        files = {
+            name: folder / "attributes" / name / f"attributes_{part}_{name}.csv"
+            for name in sources
+        }
+        layout = Layout(columns, ("gauge_id", *words), separator=",")
+        groups.append((files, layout))
+    parts = [pd.concat(tables.values()) for tables in read_groups(groups)]
+    return pd.concat([part.set_index("gauge_id") for part in parts], axis=1)
 
 
 def _parquet(file: Path) -> pd.DataFrame:

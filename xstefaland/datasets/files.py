@@ -179,7 +179,7 @@ def _open(file: Path, **keywords: Any) -> xr.Dataset:
     """Open a file, with an error that names it."""
     try:
         return xr.open_dataset(file, **keywords)
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RuntimeError) as err:
         raise InputError(
             f"'{file}' cannot be opened as NetCDF ({type(err).__name__}: {err}); if no "
             "library for NetCDF is installed: pip install netCDF4"

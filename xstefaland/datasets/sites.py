@@ -37,8 +37,8 @@ def choose(known: Iterable[str], sites: Sequence[str] | None, what: str) -> list
     Raises
     ------
     InputError
-        For unknown ids (all of them, with the nearest known ones), ids given twice, or
-        a single string.
+        For unknown ids (all of them, with the nearest known ones), ids given twice, no
+        ids, or a single string.
 
     Examples
     --------
@@ -55,6 +55,8 @@ def choose(known: Iterable[str], sites: Sequence[str] | None, what: str) -> list
     if isinstance(sites, str):
         raise InputError(f"sites={sites!r} is one string; pass a list: [{sites!r}]")
     wanted = [str(each) for each in sites]
+    if not wanted:
+        raise InputError(f"sites is empty; pass ids, or None for every {what}")
     have = set(everything)
     unknown = [each for each in dict.fromkeys(wanted) if each not in have]
     problems = [

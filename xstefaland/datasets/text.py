@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,13 +86,38 @@ def read_tables(files: Mapping[str, Path], layout: Layout) -> dict[str, pd.DataF
     InputError
         Names every line that cannot be read, in every file, with the reason.
     """
-    tables: dict[str, pd.DataFrame] = {}
+    return read_groups([(files, layout)])[0]
+
+
+def read_groups(
+    groups: Sequence[tuple[Mapping[str, Path], Layout]],
+) -> list[dict[str, pd.DataFrame]]:
+    """Read text files of several layouts, to name all problems of an archive at once.
+
+    Parameters
+    ----------
+    groups : sequence of (files, layout)
+        As for :func:`read_tables`.
+
+    Returns
+    -------
+    list of dict
+        As :func:`read_tables` returns them.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_tables` does.
+    """
+    tables: list[dict[str, pd.DataFrame]] = []
     problems: list[str] = []
-    for key, file in files.items():
-        try:
-            tables[key] = _read(file, layout)
-        except _Unreadable as err:
-            problems += err.problems
+    for files, layout in groups:
+        tables.append({})
+        for key, file in files.items():
+            try:
+                tables[-1][key] = _read(file, layout)
+            except _Unreadable as err:
+                problems += err.problems
     if problems:
         more = len(problems) - _SHOWN
         shown = problems[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
@@ -127,10 +152,11 @@ def _lines(file: Path) -> list[str]:
     except (OSError, EOFError, zlib.error) as err:
         raise _Unreadable(file, {1: f"cannot be opened ({err})"}) from err
     try:
-        return content.decode("utf-8-sig").rstrip().splitlines()
+        text = content.decode("utf-8-sig").rstrip()
     except UnicodeDecodeError as err:
         line = content[: err.start].count(b"\n") + 1
         raise _Unreadable(file, {line: f"not UTF-8 text ({err.reason})"}) from err
+    return text.replace("\r\n", "\n").split("\n") if text else []
 
 
 def _split(lines: list[str], layout: Layout) -> Iterator[list[str]]:
