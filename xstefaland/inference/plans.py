@@ -19,6 +19,7 @@ from xstefaland.weights import TargetSpec, Weights
 from xstefaland.weights.opening import WeightsLike
 
 POROSITY = "soil_porosity"
+LOOSEST = 0.65  # [m3 m-3] porosity where it is not known
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,10 @@ class Plan:
 def _ceilings(
     targets: Sequence[TargetSpec], attributes: Sequence[str]
 ) -> tuple[Ceiling, ...]:
-    """Soil holds no more water than its pores, where the model knows them."""
-    if POROSITY not in attributes:
-        return ()
+    """Soil holds no more water than its pores, or than the loosest mineral soil."""
+    own = attributes.index(POROSITY) if POROSITY in attributes else None
     return tuple(
-        Ceiling(column, attributes.index(POROSITY), spec.maximum or 1.0)
+        Ceiling(column, own, LOOSEST)
         for column, spec in enumerate(targets)
         if spec.name.startswith("soil_moisture")
     )

@@ -77,8 +77,9 @@ def observations(
     reading = Reading(wanted.name, name, wanted, change, label, wanted.units)
     order = (*examination.site_dims, "time")
     sizes = {dim: ds.sizes[dim] for dim in order}
-    raw = array.variable.set_dims(sizes).transpose(*order)
-    values = np.array(reading.values(np.asarray(raw.values)))
+    lacking = {dim: size for dim, size in sizes.items() if dim not in array.dims}
+    raw = array.reset_coords(drop=True).expand_dims(lacking).transpose(*order)
+    values = np.array(reading.values(raw.to_numpy()))
     values[(values < low) | (values > high)] = np.nan
     days = every_day(examination.days)
     out = np.full((*values.shape[:-1], len(days)), np.nan, np.float32)

@@ -4,7 +4,8 @@ Nothing in the rest of the package imports this; it needs the extra ``train``.
 """
 
 from xstefaland.training.evaluation import evaluate
-from xstefaland.training.finetuning import Finetuning, finetune
+from xstefaland.training.finetuning import finetune
+from xstefaland.training.fitting import Finetuning
 from xstefaland.training.pretraining import Pretraining, pretrain
 from xstefaland.training.publishing import publish
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,18 +20,28 @@ from xstefaland.inference import api
 from xstefaland.inference.plans import require_reading
 from xstefaland.inputs.examine import Hints
 from xstefaland.model import HeadConfig
-from xstefaland.training.fitting import fit, predict_sites, score_sites
+from xstefaland.training.fitting import Finetuning, fit, predict_sites, score_sites
 from xstefaland.training.sampling import Version
 from xstefaland.training.tasks import Records, Task
 from xstefaland.weights.files import Weights
-
-if TYPE_CHECKING:
-    from xstefaland.training.finetuning import _Run
 
 SCORES = ("nse", "kge", "rmse", "corr", "bias")
 YEAR = 365
 BASELINE = "lstm"
 BUNDLED = "bundled"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finetuning: what is trained on what, and where it is kept."""
+
+    task: Task
+    encoder: Weights
+    config: HeadConfig
+    settings: Finetuning
+    folder: Path
+    causal: bool
+    progress: bool
 
 
 def require_causal(encoder: Weights, causal: bool) -> None:
@@ -39,13 +50,13 @@ def require_causal(encoder: Weights, causal: bool) -> None:
 
 
 def trained(
-    run: _Run, task: Task, config: HeadConfig, versions: Sequence[Version], name: str
+    run: Run, task: Task, config: HeadConfig, versions: Sequence[Version], name: str
 ) -> nn.Module:
     """Fit one head, or go on with it, or take it from the folder.
 
     Parameters
     ----------
-    run : _Run
+    run : Run
         Settings and folder.
     task, config, versions
         What is trained on what.
@@ -65,13 +76,11 @@ def trained(
             bar.update(done - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-        return fit(
-            task, config, versions, run.settings, checkpoint=path, progress=show
-        )
+        return fit(task, config, versions, run.settings, checkpoint=path, progress=show)
 
 
 def cross_validate(
-    run: _Run,
+    run: Run,
     versions: Sequence[Version],
     folds: NDArray[np.int64] | None,
     data: Mapping[str, xr.Dataset],
@@ -82,7 +91,7 @@ def cross_validate(
 
     Parameters
     ----------
-    run : _Run
+    run : Run
         What is trained.
     versions : sequence of Version
         Inputs with their embeddings.
@@ -106,7 +115,9 @@ def cross_validate(
     ids = run.task.sites.query("role == 'train'")["site"].to_numpy()
     tables = []
     for fold in np.unique(folds[folds >= 0]):
-        roles = dict(zip(ids, np.where(folds == fold, "held out", "train"), strict=True))
+        roles = dict(
+            zip(ids, np.where(folds == fold, "held out", "train"), strict=True)
+        )
         task = run.task.with_roles(roles)
         for system, config in systems.items():
             head = trained(run, task, config, versions, f"fold{fold}-{system}")
@@ -126,18 +137,18 @@ def _own(config: HeadConfig) -> str:
 
 
 def _baseline(config: HeadConfig) -> HeadConfig:
-    """An LSTM on the same inputs, without any embedding."""
+    """Describe an LSTM on the same inputs, without any embedding."""
     targets = config.targets[:1]
     return replace(config, kind="lstm", physics=None, targets=targets)
 
 
 def _skipped(task: Task) -> int:
-    """The first year is not scored where there are more than two."""
+    """Leave the first year out of the scores where there are more than two."""
     return YEAR if min(len(r.dates) for r in task.records) > 2 * YEAR else 0
 
 
 def _bundled(
-    run: _Run, data: Mapping[str, xr.Dataset], hints: Hints, observed: str | None
+    run: Run, data: Mapping[str, xr.Dataset], hints: Hints, observed: str | None
 ) -> pd.DataFrame | None:
     """Score the registry's head for the target, if there is one, on the same sites."""
     name = run.task.target.name
@@ -217,5 +228,3 @@ def _pairs(scores: pd.DataFrame) -> list[str]:
             f"[{low:+.3f}, {high:+.3f}]"
         )
     return lines
-
-

@@ -9,7 +9,7 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import HeadConfig
 from xstefaland.model.physics import FLUXES
 from xstefaland.training import comparison
+from xstefaland.training.comparison import Run
 from xstefaland.training.fitting import Finetuning
 from xstefaland.training.publishing import publish_head
 from xstefaland.training.sampling import Version
@@ -55,19 +56,6 @@ FORCING = (
 
 REQUIRED = ("precipitation", "temperature")
 PHYSICS = "-hbv"
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One finetuning: what is trained on what, and where it is kept."""
-
-    task: Task
-    encoder: Weights
-    config: HeadConfig
-    settings: Finetuning
-    folder: Path
-    causal: bool
-    progress: bool
 
 
 def finetune(
@@ -165,7 +153,11 @@ def finetune(
     >>> ds["flow"] = (0.4 * ds.precipitation).assign_attrs(units="mm d-1")
     >>> short = Finetuning(updates=2, batch_size=2, days=60, warmup=20)
     >>> weights = finetune(
-    ...     ds, "streamflow", "flow", encoder=tiny_weights(), settings=short,
+    ...     ds,
+    ...     "streamflow",
+    ...     "flow",
+    ...     encoder=tiny_weights(),
+    ...     settings=short,
     ...     progress=False,
     ... )
     >>> encoder = tiny_weights()
@@ -195,7 +187,7 @@ def finetune(
     ]
     task = _chosen_sites(make_task(records, spec, asked), sites)
     config = _config(task, head, opened)
-    run = _Run(
+    run = Run(
         task,
         opened,
         config,
@@ -277,9 +269,7 @@ def _chosen_sites(task: Task, sites: Sequence[str] | None) -> Task:
     return task.with_roles(roles)
 
 
-def _config(
-    task: Task, head: str | Mapping[str, Any], encoder: Weights
-) -> HeadConfig:
+def _config(task: Task, head: str | Mapping[str, Any], encoder: Weights) -> HeadConfig:
     """Configure the head: what the data have, in the form that is asked."""
     entries: dict[str, Any] = {
         "forcing": tuple(n for n in FORCING if n in task.known_forcing),
@@ -311,7 +301,7 @@ def _form(config: HeadConfig) -> str:
     return config.kind + (PHYSICS if config.physics else "")
 
 
-def _claim(run: _Run, folds: int | xr.DataArray | None) -> None:
+def _claim(run: Run, folds: int | xr.DataArray | None) -> None:
     """Write down what the folder holds, or refuse one that holds another run."""
     run.folder.mkdir(parents=True, exist_ok=True)
     what: dict[str, Any] = {
@@ -336,7 +326,7 @@ def _claim(run: _Run, folds: int | xr.DataArray | None) -> None:
     path.write_text(json.dumps(what, indent=1))
 
 
-def _versions(run: _Run) -> list[Version]:
+def _versions(run: Run) -> list[Version]:
     """Complete inputs and inputs with some hidden, each with its embeddings."""
     task = run.task
     required = [name for name in REQUIRED if name in task.forcing_names]
@@ -361,7 +351,9 @@ def _folds(task: Task, folds: int | xr.DataArray | None) -> NDArray[np.int64] | 
         return None
     sites = task.sites.query("role == 'train'")
     if isinstance(folds, xr.DataArray):
-        table = dict(zip(folds[folds.dims[0]].values.tolist(), folds.values, strict=True))
+        table = dict(
+            zip(folds[folds.dims[0]].values.tolist(), folds.values, strict=True)
+        )
         known = {str(key): int(value) for key, value in table.items()}
         ids = [site.partition("-")[2] for site in sites["site"]]
         lacking = [site for site in ids if site not in known]
@@ -369,8 +361,7 @@ def _folds(task: Task, folds: int | xr.DataArray | None) -> NDArray[np.int64] | 
             raise InputError(f"folds= has no entry for the sites {lacking[:5]}")
         return np.array([known[site] for site in ids])
     places = splits.same_place(sites["lat"].to_numpy(), sites["lon"].to_numpy())
-    labels = splits.random_holdout(
+    drawn = splits.random_holdout(
         sites["site"].to_numpy(), folds, groups=places.values, rng=0
     )
-    return np.asarray(labels.values, np.int64)
-
+    return np.asarray(drawn.values, np.int64)

@@ -18,7 +18,7 @@ from xstefaland.training.tasks import Task
 from xstefaland.weights.card import Card, EncoderReference
 from xstefaland.weights.files import Weights, save
 from xstefaland.weights.registry import BUNDLED, record
-from xstefaland.weights.targets import TARGETS, TargetSpec
+from xstefaland.weights.targets import TARGETS
 
 REQUIRED = (
     ("precipitation",),
@@ -137,6 +137,7 @@ def publish_head(
     default_for: Sequence[str],
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
+    readings: Sequence[str] = ("two-way",),
     folder: Path = BUNDLED,
     dtype: Storage = "float16",
 ) -> Weights:
@@ -153,7 +154,9 @@ def publish_head(
     name, form, description, default_for
         For the table.
     training, metrics, folder, dtype
-        As for :func:`publish_encoder`.
+        As for :func:`publish_encoder`. `training` may name its own ``data``.
+    readings : sequence of str
+        Ways of reading that it was trained for.
 
     Returns
     -------
@@ -161,7 +164,8 @@ def publish_head(
         The file.
     """
     tables = head_statistics(task, config)
-    known = {spec.name: spec for spec in encoder.card.forcing + encoder.card.attributes}
+    known = {spec.name: spec for spec in task.requirements.variables}
+    others = (TARGETS[name] for name in config.targets[1:])
     sites = task.sites
     card = Card(
         kind="head",
@@ -178,10 +182,13 @@ def publish_head(
             known,
         ),
         encoder=EncoderReference(name=encoder.name, sha256=encoder.sha256),
-        targets=tuple(TARGETS[target] for target in config.targets),
+        targets=(task.target, *others),
+        readings=tuple(readings),
+        quantiles=config.quantiles,
+        static=config.static,
         required=PHYSICS_REQUIRED if config.physics else REQUIRED,
         spinup_days=SPINUP_DAYS,
-        training={"data": encoder.card.training["data"], **training},
+        training={"data": encoder.card.training.get("data", []), **training},
         left_out=tuple(sorted(sites["site"][(sites["role"] != "train").to_numpy()])),
         metrics=dict(metrics),
     )

@@ -161,6 +161,6 @@ class Sampler:
 
 
 def _deviation(values: Floats) -> float:
-    """Standard deviation of what is there, 0 where nothing is."""
+    """Return the standard deviation of what is there, 0 where nothing is."""
     finite = values[np.isfinite(values)]
     return float(finite.std()) if finite.size else 0.0

@@ -171,8 +171,9 @@ def read_records(
     unit = stated.pop(source, None)
     inputs = ds.drop_vars(source, errors="ignore")
     prepared = prepare(inputs, requirements, replace(hints, units=stated or None))
-    limits = {"minimum": target.minimum, "maximum": target.maximum}
-    wanted = VariableSpec(target.name, target.units, **limits)
+    wanted = VariableSpec(
+        target.name, target.units, minimum=target.minimum, maximum=target.maximum
+    )
     truth = observations(ds, source, wanted, prepared.examination, units=unit)
     dates = pd.DatetimeIndex(prepared.forcing.indexes["time"])
     first, last, _ = _span(dates, period)
@@ -207,7 +208,7 @@ def _flat(values: NDArray[np.float32], own: int) -> Floats:
 def _sites(ds: xr.Dataset, dims: tuple[str, ...], name: str) -> pd.DataFrame:
     """Id and position of every site, in the order of the flattened dims."""
     sizes = {dim: ds.sizes[dim] for dim in dims}
-    labels = [ds[dim].values if dim in ds.coords else np.arange(sizes[dim]) for dim in dims]
+    labels = [ds[dim].values for dim in dims]
     index = pd.MultiIndex.from_product(labels) if labels else [("site",)]
     ids = [f"{name}-{'-'.join(map(str, key))}" for key in index]
     table = pd.DataFrame({"site": ids, "role": "train"})
@@ -218,7 +219,9 @@ def _sites(ds: xr.Dataset, dims: tuple[str, ...], name: str) -> pd.DataFrame:
         found = next((n for n in names if n in ds.variables), None)
         values: NDArray[np.float64] = np.full(len(ids), np.nan)
         if found is not None and set(ds[found].dims) <= set(dims):
-            values = ds[found].variable.set_dims(sizes).transpose(*dims).values
+            array = ds[found].reset_coords(drop=True)
+            lacking = {d: n for d, n in sizes.items() if d not in array.dims}
+            values = array.expand_dims(lacking).transpose(*dims).values
         table[column] = np.asarray(values, np.float64).ravel()
     gauge = ds["gauge"].values.astype(str) if "gauge" in ds.variables else ""
     return table.assign(gauge=np.broadcast_to(gauge, len(ids)))
