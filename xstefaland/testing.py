@@ -153,7 +153,11 @@ def tiny_encoder(seed: int = 0, **config: Any) -> StefaLand:
 
 
 def tiny_weights(
-    path: str | os.PathLike[str] | None = None, *, seed: int = 0, **config: Any
+    path: str | os.PathLike[str] | None = None,
+    *,
+    seed: int = 0,
+    readings: Sequence[str] = ("two-way",),
+    **config: Any,
 ) -> Weights:
     """Write a small encoder with random weights to a file.
 
@@ -161,6 +165,8 @@ def tiny_weights(
     ----------
     path : path, optional
         The file to write; default: a temporary one that goes with the process.
+    readings : sequence of str
+        Ways of reading that its card claims.
     seed, **config
         See :func:`tiny_encoder`.
 
@@ -179,6 +185,7 @@ def tiny_weights(
         forcing=_forcing_specs(model.config.forcing),
         attributes=_attribute_specs(model.config.attributes),
         required=(("precipitation",), ("temperature",)),
+        readings=tuple(readings),
     )
     return save(path or _temporary(), model.state_dict(), card)
 
@@ -191,6 +198,7 @@ def tiny_head(
     seed: int = 1,
     masked_inputs: Sequence[str] = (),
     required: Sequence[Sequence[str]] = (("precipitation",), ("temperature",)),
+    readings: Sequence[str] = ("two-way",),
     **config: Any,
 ) -> Weights:
     """Write a small head with random weights for an encoder to a file.
@@ -209,6 +217,8 @@ def tiny_head(
         Inputs hidden from encoder and head.
     required : sequence of sequence of str
         Of each inner one, a variable must be given.
+    readings : sequence of str
+        Ways of reading that its card claims.
     **config
         Entries of :class:`~xstefaland.model.HeadConfig` to change.
 
@@ -239,6 +249,7 @@ def tiny_head(
         targets=tuple(TargetSpec(name=name, units="mm d-1") for name in targets),
         required=tuple(tuple(choice) for choice in required),
         masked_inputs=tuple(masked_inputs),
+        readings=tuple(readings),
         static=form.static,
         quantiles=form.quantiles,
         spinup_days=365,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+MANY_STEPS = 20  # fewer may well be daily data with many gaps
 STANDARD_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 
 
@@ -259,7 +260,8 @@ def _step_problems(stamps: pd.DatetimeIndex, days: pd.DatetimeIndex) -> list[str
     exact = pd.Series(np.diff(stamps.values) / np.timedelta64(1, "D"))
     usual = float(exact.mode().iloc[0])
     regular = len(exact) > 3 and (exact == usual).mean() > 0.8
-    if (regular and usual % 1 != 0) or (steps == 1).mean() < 0.5:
+    few = len(steps) < MANY_STEPS and bool((steps == 1).any())
+    if (regular and usual % 1 != 0) or (not few and (steps == 1).mean() < 0.5):
         step = usual if regular else float(np.median(steps))
         return [
             f"time is not daily, its usual step is {step:g} days; the model needs "
