@@ -18,7 +18,7 @@ from xstefaland.inference.labels import MissingBy
 from xstefaland.inference.lazy import Settings
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.plans import (
-    Plan,
+    HeadGroup,
     plan_encoder,
     plan_predictions,
     require_reading,
@@ -451,7 +451,7 @@ def _quality(
 
 def _labelled_targets(
     ds: xr.Dataset,
-    plan: Plan,
+    plan: HeadGroup,
     prepared: Prepared,
     answers: Sequence[xr.Variable],
     quantiles: Sequence[float] | None,

@@ -31,7 +31,7 @@ class PlannedHead:
 
 
 @dataclass(frozen=True)
-class Plan:
+class HeadGroup:
     """Heads that share one run of one encoder.
 
     Parameters
@@ -120,7 +120,7 @@ def plan_predictions(
     targets: Sequence[str],
     head: WeightsLike | None = None,
     weights: WeightsLike | None = None,
-) -> list[Plan]:
+) -> list[HeadGroup]:
     """Open the heads of some targets and group those that share an encoder's run.
 
     Parameters
@@ -132,7 +132,7 @@ def plan_predictions(
 
     Returns
     -------
-    list of Plan
+    list of HeadGroup
         In the order of the targets.
 
     Raises
@@ -158,7 +158,7 @@ def plan_predictions(
     for members in groups.values():
         encoder = encoders[members[0].weights.sha256]
         asked = requirements(encoder, *(member.weights for member in members))
-        plans.append(Plan(encoder, tuple(members), asked))
+        plans.append(HeadGroup(encoder, tuple(members), asked))
     return plans
 
 

@@ -86,7 +86,7 @@ def _inputs(tensors: Sequence[Tensor], plan: Plan, skip: int) -> list[Array]:
     return [*arrays, _array(route[: route.shape[0] * plan.routing]), _array(history)]
 
 
-class March(torch.autograd.Function):
+class CpuMarch(torch.autograd.Function):
     """Run all days, as `equations.march`, in the fused kernels."""
 
     @staticmethod
@@ -201,7 +201,7 @@ def march(
     machine's memory and at most 16 components. Derivatives of any output by any
     floating input are exact; second derivatives are not offered.
     """
-    result: tuple[Tensor, ...] = March.apply(  # type: ignore[no-untyped-call]
+    result: tuple[Tensor, ...] = CpuMarch.apply(  # type: ignore[no-untyped-call]
         forcing, static, daily, weights, initial, history, frozen, plan, skip
     )
     return result

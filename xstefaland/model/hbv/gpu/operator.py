@@ -70,7 +70,7 @@ def _constants(plan: Plan, weights: Tensor) -> dict[str, Any]:
     }
 
 
-class March(torch.autograd.Function):
+class GpuMarch(torch.autograd.Function):
     """Run all days in the kernels, from parameter values to unrouted series."""
 
     @staticmethod
@@ -124,7 +124,7 @@ def march(
     """
     constant, values, route = _values(static, daily[skip:], frozen, plan)
     given = (forcing[skip:], constant, values, weights, initial.transpose(0, 1))
-    series, final = March.apply(*given, plan)  # type: ignore[no-untyped-call]
+    series, final = GpuMarch.apply(*given, plan)  # type: ignore[no-untyped-call]
     routed = series[:OUTFLOWS]
     if plan.routing:
         known = history.permute(1, 2, 0)
