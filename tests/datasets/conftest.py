@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 import xstefaland
-from xstefaland.inputs.variables import CATALOGUE, forbidden
+from xstefaland.inputs.units import conversion
+from xstefaland.inputs.variables import CATALOGUE, Variable, forbidden
 
 Number = Callable[..., float]
 
@@ -44,6 +45,17 @@ def place(real_data: Path) -> Callable[[str, str, str], int]:
     return find
 
 
+def _is_plausible(values: xr.DataArray, known: Variable) -> None:
+    """Hold values against the range of the catalogue, by the units they state."""
+    if known.units == "USD" or values.isnull().all():  # USD: no physical unit
+        return
+    daily = known.kind == "forcing"
+    converted = conversion(values.attrs["units"], known.units, daily=daily)(values)
+    low, high = known.valid_range
+    assert np.nanmin(converted) >= low - 1e-3, known.name
+    assert np.nanmax(converted) <= high + 1e-3, known.name
+
+
 def _is_described(ds: xr.Dataset) -> None:
     """What every reader promises of its Dataset."""
     for name, variable in ds.data_vars.items():
@@ -51,6 +63,8 @@ def _is_described(ds: xr.Dataset) -> None:
         assert variable.attrs["original_name"], name
         assert variable.attrs["long_name"], name
         assert variable.dtype == np.float32, name
+        if name in CATALOGUE and name != "soil_temperature":  # observed, by depth
+            _is_plausible(variable, CATALOGUE[str(name)])
         if "cell_methods" in variable.attrs:
             assert CATALOGUE[str(name)].kind == "forcing"
     assert ds.latitude.attrs["units"] == "degrees_north"

@@ -88,6 +88,9 @@ def test_values_are_those_of_the_file(
                 variable[0, day], expected, rtol=1e-6, atol=1e-5, err_msg=column
             )
             compared += np.isfinite(expected)
+        with xr.open_dataset(real_data / file) as raw:
+            units = raw[column].attrs["units"].replace("%", "percent")
+        assert variable.attrs["units"] == units
     assert compared >= 4 or reader == "delaware_gauges"
 
 
@@ -145,6 +148,8 @@ def test_swiss_traps(real_data: Path) -> None:
         assert int((raw.srad_prevah > 490).sum()) == 17
     assert int(ds.shortwave_radiation.isnull().sum()) == 17
     assert "PREVAH" in ds.shortwave_radiation.attrs["comment"]
+    for name, units in (("slope", "degree"), ("bulk_density", "g cm-3")):
+        assert ds[name].attrs["units"] == units
     assert "standard_name" not in ds.snow_water_equivalent.attrs
     assert 0.4 < float(ds.snow_water_equivalent.notnull().mean()) < 0.6
     lacking = ds.temperature_max.isnull().all("time")

@@ -58,6 +58,10 @@ def test_ecuador_terrain(real_data: Path, described: Described) -> None:
     described(ds)
     assert dict(ds.sizes) == {"point": 751}
     assert int(ds.landslide.sum()) == 500
+    broken = ds.isnull().sum()
+    assert (broken.slope, broken.horizontal_curvature) == (1, 2)
+    assert broken.vertical_curvature == 3
+    assert broken.elevation == 0
     first = ds.isel(point=0)
     assert first.elevation == pytest.approx(1911.52)
     assert first.slope == pytest.approx(25.5642, abs=1e-4)

@@ -35,6 +35,7 @@ def test_white_space(tmp_path: Path) -> None:
         pd.Timestamp("2000-01-01"), pd.Timestamp("2000-01-03")
     ]  # fmt: skip
     np.testing.assert_array_equal(table, [[0.5, np.nan], [np.nan, -99.9]])
+    assert table.index.dtype == "datetime64[ns]"  # as NetCDF files give it
 
 
 def test_commas(tmp_path: Path) -> None:

@@ -98,9 +98,7 @@ _DAY = ("year", "mnth", "day")
 _FORCING_TEXT = Layout(
     ("dayl", "prcp", "srad", "tmax", "tmin", "vp"), date=_DAY, skip=3, plain_names=True
 )
-_FLOW_TEXT = Layout(
-    ("flow",), date=_DAY, names=("gauge", *_DAY, "flow", "flag"), missing=(-999.0,)
-)
+_FLOW_TEXT = Layout(("flow",), date=_DAY, names=("gauge", *_DAY, "flow", "flag"))
 _ID = ("gauge_id",)
 _TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # numbers and text
     "name": ((), (*_ID, "huc_02", "gauge_name")),
@@ -335,6 +333,6 @@ def _by_basin(files: Iterable[Path]) -> dict[str, Path]:
 
 def _depth(discharge: pd.DataFrame, area: float) -> pd.DataFrame:
     """Discharge [ft3 s-1] as a depth over the area [km2]: mm d-1."""
-    flow = discharge["flow"].where(discharge["flow"] >= 0)
+    flow = discharge["flow"].where(discharge["flow"] >= 0)  # -999: missing
     depth = flow * _CUBIC_FOOT * SECONDS_PER_DAY / (area * 1e6) * 1000
     return depth.to_frame("streamflow")

@@ -62,12 +62,14 @@ _EVENTS_CSV = Layout(
 
 _LANDSLIDE = Column("landslide", "slide", "1", "1: slide, 0: none")
 _CURVATURE = "the source states no units; those of SAGA are m-1"
+# Three points lie where the terrain model is broken: a slope of 89.99 degrees and
+# curvatures of 100 to 1 000, where 0.15 is the largest elsewhere.
 TERRAIN_COLUMNS = (
     _LANDSLIDE,
     Column("elevation", "dem", "m"),
-    Column("slope", "slope", "degree"),
-    Column("horizontal_curvature", "hcurv", "m-1", _CURVATURE),
-    Column("vertical_curvature", "vcurv", "m-1", _CURVATURE),
+    Column("slope", "slope", "degree", limits=(0.0, 85.0)),
+    Column("horizontal_curvature", "hcurv", "m-1", _CURVATURE, (-1.0, 1.0)),
+    Column("vertical_curvature", "vcurv", "m-1", _CURVATURE, (-1.0, 1.0)),
     Column("contributing_area", "carea", "m2"),
     Column("contributing_slope", "cslope", "degree", "mean over the area above"),
     Column("distance_to_road", "distroad", "m", "at most 300"),

@@ -69,7 +69,7 @@ _DAILY01 = Layout(
     date=("date",),
     date_format="%Y%m%d",
     names=tuple(_FIELDS.split()),
-    missing=(-9999.0, -99.0),
+    missing=(-9999.0,),  # and -99 in soil moisture, where the limits see to it
 )
 _NETCDF = "uscrn_soil_moisture.nc"
 _FILES = "CRND0103-*.txt"
