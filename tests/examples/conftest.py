@@ -11,11 +11,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from xstefaland import testing
 from xstefaland.testing import tiny_head, tiny_weights
 from xstefaland.weights import Weights, read, registry, save
+from xstefaland.weights.network import LIMITS
 from xstefaland.weights.registry import record
 from xstefaland.weights.targets import TARGETS
 
@@ -70,7 +72,12 @@ def _published(weights: Weights, folder: Path, name: str) -> Weights:
         encoder = read(folder / "stefaland-base-v1.safetensors")
         reference = replace(card.encoder, name=encoder.name, sha256=encoder.sha256)
         card = replace(card, encoder=reference)
-    return save(folder / f"{name}.safetensors", load_file(weights.path), card)
+    state = load_file(weights.path)
+    for limit, none in LIMITS.items():
+        if limit in state:
+            stated = [getattr(target, limit) for target in targets]
+            state[limit] = torch.tensor([none if x is None else x for x in stated])
+    return save(folder / f"{name}.safetensors", state, card)
 
 
 @pytest.fixture
