@@ -178,11 +178,22 @@ def test_block_entered_late_and_twice():
     assert get_options()["offline"] is True
 
 
+def test_block_made_in_another_block():
+    """Entered after that block has ended, it brings nothing of it back."""
+    with set_options(device="cuda:1"):
+        later = set_options(device="cpu")
+    with later:
+        assert get_options()["device"] == "cpu"
+    assert get_options()["device"] == "auto"
+
+
 def test_many_calls_are_not_kept():
     """Plain calls leave their values, not a growing list."""
+    set_options(offline=True)
     for _ in range(100):
-        set_options(offline=True)
+        set_options(validation="log")
     gc.collect()
+    assert get_options()["offline"] is True
     assert len(options._CALLS) < 5
 
 

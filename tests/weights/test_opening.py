@@ -121,6 +121,22 @@ def test_a_head_that_covers_the_list_answers_it(shelf: dict[str, Weights]) -> No
         assert set(resolve_heads(targets).values()) == {shelf["hbv"]}
 
 
+def test_a_head_of_all_targets_goes_before_their_defaults(
+    shelf: dict[str, Weights], table, make_head
+) -> None:
+    """A head that covers the list answers it even if it is the default of none."""
+    soil, both = (
+        make_head("soil-v1", ["soil_moisture"]),
+        make_head("both-v1", ["streamflow", "soil_moisture"]),
+    )
+    table.add(soil, "resconn")
+    table.add(both, "multi", default_for=())
+    found = resolve_heads(["streamflow", "soil_moisture"])
+    assert set(found.values()) == {both}
+    assert resolve_head("streamflow") == shelf["flow"]
+    assert resolve_head("soil_moisture") == soil
+
+
 def test_a_balance_stays_together_beside_other_targets(
     shelf: dict[str, Weights], table, make_head
 ) -> None:

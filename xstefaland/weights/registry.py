@@ -186,8 +186,6 @@ class Registry:
         ['resconn-hbv', 'resconn-hbv', 'resconn']
         """
         chosen = {target: self.head_for(target) for target in targets}
-        if len(chosen) < 2:
-            return chosen
         wanted = set(chosen)
         covering = [entry for entry in self.heads if wanted <= set(entry.targets)]
         if covering:
