@@ -1,10 +1,11 @@
 """Whether the bundled weights behave as physics expects: experiments, passed or failed.
 
 ``python benchmarks/behaviour.py`` asks each head under changed weather, records and
-inputs at held-out CAMELS-US basins and USCRN stations and at four sites made by formula.
-It prints a table and writes ``benchmarks/results/behaviour.md``, ``.csv`` and ``.json``.
-Failures do not end it with an error: they are what it looks for. Other weights go
-through the same table by ``--weights`` and ``--head``.
+inputs at held-out CAMELS-US basins and USCRN stations and at four sites made by
+formula, and beside them a bucket model, which shows that every rule can be kept. It
+prints a table and writes it to ``benchmarks/results/behaviour.md``, ``.csv`` and
+``.json``. Failures do not end it with an error: they are what it looks for. Other
+weights go through the same table by ``--weights`` and ``--head``.
 """
 
 from __future__ import annotations
@@ -20,20 +21,16 @@ import torch
 import xarray as xr
 from behaviour import sites
 from behaviour.answers import EMBEDDING, Answers, Head, Observed, embedding, find_head
-from behaviour.climates import CLIMATES
-from behaviour.experiment import Experiment, Row
-from behaviour.inputs import INPUTS
-from behaviour.records import RECORDS
+from behaviour.bucket import BUCKETS, Bucket
+from behaviour.experiment import Row
 from behaviour.report import markdown, write
-from behaviour.warmth import WARMTH
-from behaviour.water import WATER
+from behaviour.themes import EXPERIMENTS
 
 import xstefaland
 
 RESULTS = Path(__file__).parent / "results"
 DATA = os.environ.get("XSTEFALAND_TEST_DATA") or "../shared/data"
 HEADS = ["streamflow=resconn", "streamflow=resconn-hbv", "soil_moisture=resconn"]
-EXPERIMENTS: list[Experiment] = [*WATER, *WARMTH, *CLIMATES, *RECORDS, *INPUTS]
 
 
 def heads(chosen: list[str], encoder: str | None) -> list[Head]:
@@ -45,14 +42,14 @@ def heads(chosen: list[str], encoder: str | None) -> list[Head]:
     return [*found, embedding(encoder)]
 
 
-def places(head: Head, data: Path) -> xr.Dataset:
+def places(head: Head | Bucket, data: Path) -> xr.Dataset:
     """Read the real sites that a head is asked about."""
     if head.target == "soil_moisture":
         return sites.stations(data)
     return sites.basins(data)
 
 
-def ask(head: Head, data: Path, words: str) -> list[Row]:
+def ask(head: Head | Bucket, data: Path, words: str) -> list[Row]:
     """Run all experiments that concern a head."""
     real = places(head, data)
     answers = {
@@ -76,7 +73,7 @@ def facts(found: list[Head], seconds: float) -> list[str]:
     seen = sites.not_held_out(left_out)
     return [
         f"Date: {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, "
-        f"{seconds:.0f} s on {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
+        f"{seconds:.0f} s on {os.cpu_count()} cores, "
         f"load average {os.getloadavg()[1]:.1f}",
         f"Versions: Python {platform.python_version()}, torch {torch.__version__}, "
         f"xstefaland {xstefaland.__version__}",
@@ -109,7 +106,7 @@ def main() -> None:
                      "XSTEFALAND_TEST_DATA to their folder")  # fmt: skip
     start, found = time.perf_counter(), heads(chosen.head, chosen.weights)
     rows = []
-    for head in found:
+    for head in (*found, *BUCKETS):
         rows += ask(head, chosen.data, chosen.only)
         print(f"{head.label}: {time.perf_counter() - start:.0f} s", flush=True)
     text = markdown(rows, facts(found, time.perf_counter() - start))

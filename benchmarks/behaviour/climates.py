@@ -1,4 +1,4 @@
-"""Experiments at sites made by formula: a desert, the humid tropics, 78 degrees north."""
+"""Experiments at sites made by formula: desert, humid tropics, 78 degrees north."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 
 from behaviour.answers import Answers
-from behaviour.experiment import Experiment
+from behaviour.experiment import MORE, Experiment
 from behaviour.measures import mean, runoff_ratio, settled
-from behaviour.water import POROSITY
+from behaviour.rain import POROSITY
 
 MADE = {"places": "synthetic"}
 DESERT, TROPICS, POLAR = "desert, 25 N", "humid tropics, 3 N", "78 N"
@@ -48,7 +48,7 @@ def _constant(a: Answers) -> xr.DataArray:
     return x.std("time") / np.maximum(x.mean("time"), 1e-6)
 
 
-CLIMATES = [
+EXPERIMENTS = [
     Experiment(
         "all synthetic sites",
         "lowest value",
@@ -197,7 +197,7 @@ CLIMATES = [
         "direction",
         "soil",
         measure=_polar_soil,
-        least=1.01,
+        least=MORE,
         places="synthetic",
         expected="Frozen soil has hardly any liquid water, thawed soil has.",
     ),

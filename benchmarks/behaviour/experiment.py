@@ -15,6 +15,8 @@ from xstefaland.errors import XStefalandError
 Kind = Literal["direction", "size", "invariance", "range"]
 Measure = Callable[[Answers], xr.DataArray]
 INFINITE = float("inf")
+LESS, MORE = 0.995, 1.005
+"""Ratios that count as a change: half a percent is more than arithmetic makes."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class Experiment:
         What the number is, with its units.
     kind : {"direction", "size", "invariance", "range"}
         ``direction``: the answer must move the right way. ``size``: by a possible
-        amount. ``invariance``: it must not move. ``range``: it must be a possible value.
+        amount. ``invariance``: it must not move. ``range``: it must be possible.
     roles : str
-        Which heads it concerns: words of ``flow``, ``balance``, ``soil``, ``embedding``.
+        Which heads it concerns: ``flow``, ``balance``, ``soil``, ``embedding``.
     expected : str
         Why it must lie within the limits.
     measure : callable
@@ -77,17 +79,24 @@ class Experiment:
             return row.with_(problem=str(error).splitlines()[0])
         if not values.size:
             return row.with_(problem="no site to which it applies")
-        margin = np.minimum(values - self.least, self.most - values)
-        agree = int((margin >= 0).sum())  # not a number never agrees
-        seen = observed is not None and self.observable
-        return row.with_(
+        margin = self._margin(values)
+        row = row.with_(
             value=float(np.median(values)),
-            worst=float(values[np.nan_to_num(margin, nan=-INFINITE).argmin()]),
+            worst=float(values[margin.argmin()]),
             sites=values.size,
-            agree=agree,
-            passed=agree == values.size,
-            observed=float(np.median(self.measure(observed))) if seen else None,
+            agree=int((margin >= 0).sum()),
+            passed=bool((margin >= 0).all()),
         )
+        if observed is None or not self.observable:
+            return row
+        seen = np.atleast_1d(self.measure(observed))
+        share = float((self._margin(seen) >= 0).mean())
+        return row.with_(observed=float(np.median(seen)), observed_agree=share)
+
+    def _margin(self, values: np.ndarray) -> np.ndarray:
+        """How far inside the limits values lie; not a number is never inside."""
+        margin = np.minimum(values - self.least, self.most - values)
+        return np.nan_to_num(margin, nan=-INFINITE, posinf=INFINITE)
 
 
 @dataclass(frozen=True)
@@ -106,8 +115,9 @@ class Row:
         Number of sites, and of those that keep to the rule.
     passed : bool
         All sites agree.
-    observed : float, optional
-        The median of what was observed.
+    observed, observed_agree : float, optional
+        The median of what was observed, and the share of sites whose observations keep
+        to the rule.
     problem : str
         Why there is no value.
     """
@@ -124,6 +134,7 @@ class Row:
     agree: int = 0
     passed: bool = False
     observed: float | None = None
+    observed_agree: float | None = None
     problem: str = ""
 
     def with_(self, **changes: Any) -> Row:

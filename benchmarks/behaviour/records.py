@@ -30,7 +30,7 @@ def _four_years_later(a: Answers) -> xr.DataArray:
     return difference(moved, few_answers(a))
 
 
-RECORDS = [
+EXPERIMENTS = [
     Experiment(
         "1094 days of 1096",
         OVER,
@@ -52,7 +52,7 @@ RECORDS = [
         EVERY,
         measure=lambda a: difference(a("first half"), a().isel(time=slice(730))),
         most=0.05,
-        expected="What comes later changes nothing; 5 % is what flow can be measured to.",
+        expected="What comes later changes nothing; flow is measured to 5 % at best.",
     ),
     Experiment(
         "record that starts 90 days later",

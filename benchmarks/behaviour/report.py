@@ -15,22 +15,29 @@ and why physics sets it. A cell is the median over the sites, how many of them k
 the rule, and **FAIL** where one does not; a pass needs all sites. Kinds: `direction` \
 (the answer must move the right way), `size` (by a possible amount), `invariance` (it \
 must not move), `range` (it must be possible). `observed` is the same measure of the \
-observations, where there are any."""
+observations, where there are any, and the share of sites that keep to the rule."""
+
+
+STRANGE = (float("inf"), -float("inf"))  # not in JSON, as what is not a number
 
 
 def markdown(rows: Sequence[Row], facts: Sequence[str]) -> str:
     """Write the table, what it sums up to, and the failures."""
     lines = ["# Behaviour", "", INTRODUCTION, "", *(f"* {x}" for x in facts), ""]
-    lines += _summary(rows) + ["", "## Experiments", ""] + _experiments(rows)
-    return "\n".join(lines + ["", "## Failures", "", *_failures(rows)]) + "\n"
+    lines += [*_summary(rows), "", "## Experiments", "", *_experiments(rows), ""]
+    return "\n".join([*lines, "## Failures", "", *_failures(rows)]) + "\n"
 
 
 def write(rows: Sequence[Row], text: str, folder: Path) -> None:
     """Write ``behaviour.md``, ``behaviour.csv`` and ``behaviour.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "behaviour.md").write_text(text, encoding="utf-8")
-    entries = [asdict(row) for row in rows]
-    (folder / "behaviour.json").write_text(json.dumps(entries, indent=1) + "\n")
+    entries = [
+        {k: v if v not in STRANGE and v == v else None for k, v in asdict(row).items()}
+        for row in rows
+    ]
+    text = json.dumps(entries, indent=1, allow_nan=False)
+    (folder / "behaviour.json").write_text(text + "\n", encoding="utf-8")
     with (folder / "behaviour.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(entries[0]), lineterminator="\n")
         writer.writeheader()
@@ -66,11 +73,10 @@ def _experiments(rows: Sequence[Row]) -> list[str]:
     columns = ["done", "measured", "rule", "expected", "kind", *heads, "observed"]
     lines = [_line(columns), _line(["--"] * 5 + ["--:"] * (len(heads) + 1))]
     for key, found in grouped.items():
-        seen = next(
-            (r.observed for r in found.values() if r.observed is not None), None
-        )
+        seen = next((r for r in found.values() if r.observed is not None), None)
         cells = [_cell(found.get(head)) for head in heads]
-        lines.append(_line([*key, *cells, "" if seen is None else f"{seen:.3g}"]))
+        last = f"{seen.observed:.3g} ({seen.observed_agree:.0%})" if seen else ""
+        lines.append(_line([*key, *cells, last]))
     return lines
 
 

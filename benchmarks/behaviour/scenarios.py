@@ -16,7 +16,8 @@ TEMPERATURES = ("temperature", "temperature_max", "temperature_min")
 HIDDEN_WITH_TEMPERATURE = (*TEMPERATURES, "vapour_pressure", "relative_humidity")
 STORM, FLOOD = 50.0, 300.0  # [mm]
 SPELL = 30  # days without rain on either side of the storm
-YEAR = 365
+GAP = 5  # days without temperature
+INFINITE = float("inf")
 
 
 def index_of(ds: xr.Dataset, month: int, day: int, year: int = 2) -> int:
@@ -31,9 +32,17 @@ def turning_day(ds: xr.Dataset) -> int:
     return index_of(ds, 7, 15)
 
 
-def cold_day(ds: xr.Dataset) -> int:
-    """Position of the 15th of January in the third year."""
-    return index_of(ds, 1, 15)
+def cold_days(ds: xr.Dataset) -> xr.DataArray:
+    """Position of the first of the five coldest days of the third winter, by site."""
+    warmth = ds["temperature"].rolling(time=GAP).mean()
+    day = days(ds)
+    winter = (day >= index_of(ds, 1, GAP)) & (day <= index_of(ds, 2, 28))
+    return warmth.where(winter).fillna(INFINITE).argmin("time") - GAP + 1
+
+
+def days(ds: xr.Dataset) -> xr.DataArray:
+    """Count the days of the record from zero."""
+    return xr.DataArray(np.arange(ds.sizes["time"]), dims="time")
 
 
 def changed(ds: xr.Dataset, **values: xr.DataArray) -> xr.Dataset:
@@ -94,14 +103,14 @@ def mirrored(ds: xr.Dataset) -> xr.Dataset:
     return ds.assign_coords(latitude=(-ds.latitude).assign_attrs(ds.latitude.attrs))
 
 
-def shifted(days: int) -> Scenario:
+def shifted(by: int) -> Scenario:
     """Make a scenario with the same weather some days later in the calendar."""
-    return lambda ds: ds.assign_coords(time=ds.time + np.timedelta64(days, "D"))
+    return lambda ds: ds.assign_coords(time=ds.time + np.timedelta64(by, "D"))
 
 
-def first(days: int) -> Scenario:
+def first(length: int) -> Scenario:
     """Make a scenario with the first days of the record only."""
-    return lambda ds: ds.isel(time=slice(days))
+    return lambda ds: ds.isel(time=slice(length))
 
 
 def pet_times(factor: float) -> Scenario:
@@ -126,31 +135,30 @@ def without_attributes(ds: xr.Dataset) -> xr.Dataset:
 
 
 def winter_gap(ds: xr.Dataset) -> xr.Dataset:
-    """Hide five days of temperature, and of what would give it away, in January."""
-    start = cold_day(ds)
-    day = xr.DataArray(np.arange(ds.sizes["time"]), dims="time")
-    seen = (day < start) | (day >= start + 5)
+    """Hide temperature, and what would give it away, on the five coldest days."""
+    after = days(ds) - cold_days(ds)
     names = [name for name in HIDDEN_WITH_TEMPERATURE if name in ds]
+    seen = (after < 0) | (after >= GAP)
     return changed(ds, **{name: ds[name].where(seen) for name in names})
 
 
-def wettest_week(ds: xr.Dataset) -> xr.DataArray:
-    """Mark the seven days with most rain of the third year at each site."""
+def wet_days(ds: xr.Dataset, length: int = 7) -> xr.DataArray:
+    """Mark the days from the start of the third year's wettest week at each site."""
     total = ds[RAIN].rolling(time=7).sum()
-    day = xr.DataArray(np.arange(ds.sizes["time"]), dims="time")
-    start, end = index_of(ds, 1, 8), index_of(ds, 12, 31)
-    last = total.where((day >= start) & (day <= end)).fillna(-1).argmax("time")
-    return (day <= last) & (day > last - 7)
+    day = days(ds)
+    year = (day >= index_of(ds, 1, 8)) & (day <= index_of(ds, 12, 31))
+    start = total.where(year).fillna(-1).argmax("time") - 6
+    return (day >= start) & (day < start + length)
 
 
 def week_missing(ds: xr.Dataset) -> xr.Dataset:
     """Hide the rain of the wettest week."""
-    return changed(ds, **{RAIN: ds[RAIN].where(~wettest_week(ds))})
+    return changed(ds, **{RAIN: ds[RAIN].where(~wet_days(ds))})
 
 
 def week_dry(ds: xr.Dataset) -> xr.Dataset:
     """Take the rain of the wettest week."""
-    return changed(ds, **{RAIN: ds[RAIN].where(~wettest_week(ds), 0.0)})
+    return changed(ds, **{RAIN: ds[RAIN].where(~wet_days(ds), 0.0)})
 
 
 def other_units(ds: xr.Dataset) -> xr.Dataset:
@@ -191,13 +199,11 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 def _rain_where(ds: xr.Dataset, keep: Callable) -> xr.Dataset:
-    day = xr.DataArray(np.arange(ds.sizes["time"]), dims="time")
-    return changed(ds, **{RAIN: ds[RAIN].where(keep(day), 0.0)})
+    return changed(ds, **{RAIN: ds[RAIN].where(keep(days(ds)), 0.0)})
 
 
 def _with_rain(ds: xr.Dataset, depth: float) -> xr.Dataset:
-    day = xr.DataArray(np.arange(ds.sizes["time"]), dims="time")
-    return changed(ds, **{RAIN: ds[RAIN] + depth * (day == turning_day(ds))})
+    return changed(ds, **{RAIN: ds[RAIN] + depth * (days(ds) == turning_day(ds))})
 
 
 def _saturation(celsius: xr.DataArray) -> xr.DataArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +40,14 @@ OBSERVED = ("streamflow", "soil_moisture")
 SOLAR_CONSTANT, LATENT_HEAT = 118.08, 2.45  # [MJ m-2 d-1], [MJ kg-1]
 
 
+@cache
 def basins(data: Path) -> xr.Dataset:
     """Read the basins: inputs, and the observed ``streamflow``, ``(site, time)``."""
     ds = _readers().camels(data, list(BASINS)).sel(time=slice(*BASIN_YEARS))
     return _complete(ds.rename(basin="site"))
 
 
+@cache
 def stations(data: Path) -> xr.Dataset:
     """Read the stations: inputs, and the observed ``soil_moisture``."""
     ds = _readers().uscrn(data, list(STATIONS)).sel(time=slice(*STATION_YEARS))
@@ -66,12 +69,8 @@ def synthetic() -> xr.Dataset:
     ds = xr.Dataset(coords={"site": names, "time": time, "latitude": latitude})
     summer = np.cos(2 * np.pi * (ds.time.dt.dayofyear - 205) / 365.25)
     mean, swing = _column([23, 26.5, -13, 15]), _column([9, 0.5, 18, 0])
-    noise = np.random.default_rng(0).normal(0, 1.5, (4, time.size)) * [
-        [1],
-        [1],
-        [1],
-        [0],
-    ]
+    noise = np.random.default_rng(0).normal(0, 1.5, (4, time.size))
+    noise[names.index("constant")] = 0
     warmth = (mean + swing * summer + noise).astype(np.float32)
     rain = _rain(summer).astype(np.float32)
     pet = oudin(warmth, latitude).where(ds.site != "constant", 3.0)
@@ -123,7 +122,7 @@ def _column(values: list[float]) -> xr.DataArray:
 
 
 def _rain(summer: xr.DataArray) -> xr.DataArray:
-    """Draw rain [mm d-1]: rare, in a season of its own, little, and the same each day."""
+    """Draw rain [mm d-1]: rare, in a season of its own, little, the same each day."""
     rng = np.random.default_rng(1)
     shape = (4, summer.size)
     often = _column([0.015, 0.55, 0.25, 1]) + _column([0, 0.25, 0, 0]) * summer
