@@ -8,6 +8,7 @@ import xarray as xr
 
 import xstefaland
 from behaviour.scenarios import SCENARIOS
+from xstefaland.weights import Weights
 
 BALANCE = (
     "evapotranspiration",
@@ -35,9 +36,9 @@ class Head:
     roles : frozenset of str
         Which experiments concern it: of ``flow``, ``balance``, ``soil``, ``embedding``.
     file : str, optional
-        Name or path of the head.
-    encoder : str, optional
-        Name or path of the encoder; default: that of the head.
+        The head's file.
+    encoder : str
+        Name or path of the encoder.
     sha256 : str
         Of the head's file, or of the encoder's.
     window, stride : int
@@ -48,7 +49,7 @@ class Head:
     target: str
     roles: frozenset[str]
     file: str | None
-    encoder: str | None
+    encoder: str
     sha256: str
     window: int
     stride: int
@@ -65,18 +66,29 @@ class Head:
 
 def find_head(target: str, name: str, encoder: str | None) -> Head:
     """Open a head by its sort (``"resconn"``), name or path."""
-    table = xstefaland.weights.list()
+    table = xstefaland.weights.list().sort_values("version")
     has = table.targets.map(lambda targets: target in targets)
-    found = table[has & (table.alias == name)].name.tolist()
-    file = found[0] if found else name
-    weights = xstefaland.weights.load(file)
-    provides = {spec.name for spec in weights.card.targets}
-    roles = {ROLES.get(target, target)} | (
-        {"balance"} if provides >= set(BALANCE) else set()
-    )
-    config = _encoder_card(encoder or weights.card.encoder.name).config
+    newest = table[has & (table.alias == name)].name.tolist()[-1:]
+    weights = xstefaland.weights.load(newest[0] if newest else name)
+    balanced = {spec.name for spec in weights.card.targets} >= set(BALANCE)
+    roles = [ROLES.get(target, target), *(["balance"] if balanced else [])]
+    basis = encoder or weights.card.encoder.name
+    return _head(weights, target, roles, str(weights.path), basis)
+
+
+def embedding(encoder: str) -> Head:
+    """Ask for the embedding itself."""
+    weights = xstefaland.weights.load(encoder)
+    return _head(weights, EMBEDDING, [EMBEDDING], None, encoder)
+
+
+def _head(
+    weights: Weights, target: str, roles: list[str], file: str | None, encoder: str
+) -> Head:
+    """Describe weights, and how the windows of their encoder lie."""
+    config = xstefaland.weights.load(encoder).card.config
     return Head(
-        label=f"{target.replace('_', ' ')}, {name}" if found else weights.name,
+        label=weights.name,
         target=target,
         roles=frozenset(roles),
         file=file,
@@ -84,21 +96,6 @@ def find_head(target: str, name: str, encoder: str | None) -> Head:
         sha256=weights.sha256,
         window=config["window"],
         stride=config["stride"],
-    )
-
-
-def embedding(encoder: str | None, default: str = "stefaland-base-v1") -> Head:
-    """Ask for the embedding itself."""
-    weights = xstefaland.weights.load(encoder or default)
-    return Head(
-        label=EMBEDDING,
-        target=EMBEDDING,
-        roles=frozenset({EMBEDDING}),
-        file=None,
-        encoder=encoder,
-        sha256=weights.sha256,
-        window=weights.card.config["window"],
-        stride=weights.card.config["stride"],
     )
 
 
@@ -139,7 +136,3 @@ class Observed(Answers):
     def __init__(self, head: Head, sites: xr.Dataset) -> None:
         super().__init__(head, sites)
         self._kept["as it is"] = sites[[head.target]]
-
-
-def _encoder_card(name: str):
-    return xstefaland.weights.load(name).card
