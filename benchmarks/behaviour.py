@@ -24,7 +24,7 @@ import torch
 import xarray as xr
 from behaviour import sites
 from behaviour.answers import EMBEDDING, Answers, Head, Observed, embedding, find_head
-from behaviour.bucket import BUCKETS, Bucket
+from behaviour.bucket import BUCKETS, MODEL, Bucket
 from behaviour.experiment import Row
 from behaviour.report import markdown, write
 from behaviour.themes import EXPERIMENTS
@@ -118,7 +118,7 @@ def main() -> None:
         )
     start, found = time.perf_counter(), heads(chosen.head, chosen.weights)
     rows = ask_all([*found, *BUCKETS], chosen.data, chosen.only, chosen.jobs)
-    text = markdown(rows, facts(found, time.perf_counter() - start))
+    text = markdown(rows, facts(found, time.perf_counter() - start), MODEL)
     print(text)
     write(rows, text, chosen.out)
 

@@ -23,7 +23,7 @@ class Bucket:
     Nothing in it was fitted to any observation.
     """
 
-    label: str = "bucket model"
+    label: str = "bucket"
     target: str = "streamflow"
     roles: frozenset[str] = frozenset({"flow", "balance"})
     window: int = 365
@@ -45,9 +45,10 @@ class Bucket:
         return xr.Dataset({name: (("site", "time"), x) for name, x in out}, ds.coords)
 
 
+MODEL = "bucket model"
 BUCKETS = (
-    Bucket(),
-    Bucket(target="soil_moisture", roles=frozenset({"soil"})),
+    Bucket(f"{MODEL}, streamflow"),
+    Bucket(f"{MODEL}, soil moisture", "soil_moisture", frozenset({"soil"})),
 )
 """The model asked for its flow, and for the moisture of the upper soil."""
 

@@ -176,7 +176,7 @@ EXPERIMENTS = [
         "size",
         "flow",
         measure=lambda a: runoff_ratio(a).sel(site=["78 N"]),
-        least=0.3,
+        least=0.5,
         most=1,
         places="synthetic",
         expected="The air can take less than half of what falls.",

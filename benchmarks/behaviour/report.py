@@ -21,10 +21,14 @@ observations, where there are any, and the share of sites that keep to the rule.
 STRANGE = (float("inf"), -float("inf"))  # not in JSON, as what is not a number
 
 
-def markdown(rows: Sequence[Row], facts: Sequence[str]) -> str:
-    """Write the table, what it sums up to, and the failures."""
+def markdown(rows: Sequence[Row], facts: Sequence[str], hidden: str = "") -> str:
+    """Write the table, what it sums up to, and the failures.
+
+    A head whose label begins with `hidden` is summed up, but has no column.
+    """
+    shown = [row for row in rows if not hidden or not row.head.startswith(hidden)]
     lines = ["# Behaviour", "", INTRODUCTION, "", *(f"* {x}" for x in facts), ""]
-    lines += [*_summary(rows), "", "## Experiments", "", *_experiments(rows), ""]
+    lines += [*_summary(rows), "", "## Experiments", "", *_experiments(shown), ""]
     return "\n".join([*lines, "## Failures", "", *_failures(rows)]) + "\n"
 
 

@@ -33,10 +33,10 @@ def turning_day(ds: xr.Dataset) -> int:
 
 
 def cold_days(ds: xr.Dataset) -> xr.DataArray:
-    """Position of the first of the five coldest days of the third winter, by site."""
+    """Position of the first of the five coldest days of the fourth winter, by site."""
     warmth = ds["temperature"].rolling(time=GAP).mean()
     day = days(ds)
-    winter = (day >= index_of(ds, 1, GAP)) & (day <= index_of(ds, 2, 28))
+    winter = (day >= index_of(ds, 1, GAP, 3)) & (day <= index_of(ds, 2, 28, 3))
     return warmth.where(winter).fillna(INFINITE).argmin("time") - GAP + 1
 
 
