@@ -15,8 +15,9 @@ from behaviour import sites
 from behaviour.answers import Answers
 from behaviour.bucket import BUCKETS, Bucket
 from behaviour.experiment import Experiment, Row
+from behaviour.measures import seam_rank
 from behaviour.report import markdown, write
-from behaviour.scenarios import SCENARIOS, cold_days, other_units, turning_day
+from behaviour.scenarios import SCENARIOS, other_units, turning_day
 from behaviour.themes import EXPERIMENTS
 
 import xstefaland
@@ -76,7 +77,10 @@ def test_scenarios_do_what_they_say(weather):
     for name in ("temperature", "vapour_pressure"):
         hidden = gap[name].isnull()
         assert (hidden.sum("time") == 5).all()
-        assert (hidden.argmax("time") == cold_days(weather)).all()
+    winter = slice("2003-01-01", "2003-02-28")
+    coldest = weather.temperature.sel(time=winter).rolling(time=5).mean().min("time")
+    lost = weather.temperature.where(gap.temperature.isnull()).mean("time")
+    np.testing.assert_allclose(lost, coldest, rtol=1e-5)
     assert gap.temperature.attrs == weather.temperature.attrs
     assert "elevation" not in SCENARIOS["without attributes"](weather)
 
@@ -167,6 +171,22 @@ def test_a_head_with_seams_fails(weather):
     plain = _row("seams of windows", "invariance", Bucket(), weather)
     seamed = _row("seams of windows", "invariance", Seamed(), weather)
     assert (plain.passed, seamed.passed) == (True, False)
+
+
+def test_seams_are_at_the_edges_of_windows():
+    """Steps at each window's first day, and at the day after its last, rank first."""
+    days, window, stride = 1461, 365, 183
+    starts = [0, 183, 366, 549, 732, 915, 1096]
+    edges = [*starts[1:], *(start + window for start in starts[:-1])]
+    steps = np.random.default_rng(0).uniform(0, 1, (3, days))
+    steps[:, edges] += 2
+    dims = ("site", "time")
+    ranks = [
+        seam_rank(xr.DataArray(x.cumsum(-1), dims=dims), window, stride)
+        for x in (steps, np.roll(steps, 1, axis=-1))
+    ]
+    assert float(ranks[0]) > 0.95  # some edges are near another
+    assert 0.4 < float(ranks[1]) < 0.6
 
 
 def test_a_leaking_balance_fails(weather):
