@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+from xstefaland.datasets import camels_us, uscrn
+
 BASINS = {
     "12147500": "wet, mild coast (WA)",
     "03504000": "wet mountains (NC)",
@@ -43,14 +43,14 @@ SOLAR_CONSTANT, LATENT_HEAT = 118.08, 2.45  # [MJ m-2 d-1], [MJ kg-1]
 @cache
 def basins(data: Path) -> xr.Dataset:
     """Read the basins: inputs, and the observed ``streamflow``, ``(site, time)``."""
-    ds = _readers().camels(data, list(BASINS)).sel(time=slice(*BASIN_YEARS))
+    ds = camels_us(data, list(BASINS)).sel(time=slice(*BASIN_YEARS))
     return _complete(ds.rename(basin="site"))
 
 
 @cache
 def stations(data: Path) -> xr.Dataset:
     """Read the stations: inputs, and the observed ``soil_moisture``."""
-    ds = _readers().uscrn(data, list(STATIONS)).sel(time=slice(*STATION_YEARS))
+    ds = uscrn(data, list(STATIONS)).sel(time=slice(*STATION_YEARS))
     return _complete(ds.rename(station="site"))
 
 
@@ -94,15 +94,6 @@ def oudin(temperature: xr.DataArray, latitude: xr.DataArray) -> xr.DataArray:
     radiation = SOLAR_CONSTANT / np.pi * (1 + 0.033 * np.cos(angle)) * height
     pet = radiation / LATENT_HEAT * (temperature + 5) / 100
     return pet.clip(min=0).transpose(*temperature.dims).assign_attrs(units="mm d-1")
-
-
-def _readers():
-    """Import the readers; the one place that knows where they are."""
-    if str(EXAMPLES) not in sys.path:
-        sys.path.insert(0, str(EXAMPLES))
-    import readers
-
-    return readers
 
 
 def _complete(ds: xr.Dataset) -> xr.Dataset:
