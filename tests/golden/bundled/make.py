@@ -5,9 +5,9 @@ this file. Remake them only when other weights are shipped, or when an answer wa
 to change: say so in the commit.
 
 Two Datasets, both within what any rule on input leaves untouched (ordinary weather,
-more than three full years). ``full``: everything that `example_points` gives. ``hidden``:
-no radiation, no soil or vegetation, gaps in the weather and on the time axis, climate
-attributes given. HBV is asked for ``full`` only.
+more than three full years). ``full``: everything that `example_points` gives.
+``hidden``: no radiation, no soil or vegetation, gaps in the weather and on the time
+axis, climate attributes given. HBV is asked for ``full`` only.
 """
 
 from __future__ import annotations
@@ -93,4 +93,3 @@ def answers(**how: Any) -> dict[str, np.ndarray]:
 
 if __name__ == "__main__":
     np.savez_compressed(FILE, **answers(device="cpu", precision="float32"))
-    print(f"{FILE}: {FILE.stat().st_size} bytes")
