@@ -185,8 +185,8 @@ class Bench:
 
     @staticmethod
     def _verdict(code: int | None) -> str:
-        if code in (WRONG_TREE, NOTHING):
-            raise SystemExit("the tests did not run on the copy; see `run_tests`")
+        if code in (WRONG_TREE, NOTHING, -signal.SIGTERM, -signal.SIGINT):
+            raise SystemExit("the tests did not run to their end on the copy")
         if code is None or code in (-signal.SIGXCPU, -signal.SIGKILL):
             return "timeout"
         return "killed" if code else "survived"
@@ -248,11 +248,9 @@ def judge_all(todo: list[Mutant], jobs: int) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         benches = [Bench(Path(folder) / str(number)) for number in range(jobs)]
         with ThreadPoolExecutor(jobs) as pool:
-            shares = [
-                pool.submit(_work, b, todo[i::jobs]) for i, b in enumerate(benches)
-            ]
-            for share in shares:
-                yield from share
+            shares = [todo[number::jobs] for number in range(jobs)]
+            for rows in pool.map(_work, benches, shares):
+                yield from rows
 
 
 def _work(bench: Bench, todo: list[Mutant]) -> list[dict[str, Any]]:
@@ -261,9 +259,8 @@ def _work(bench: Bench, todo: list[Mutant]) -> list[dict[str, Any]]:
         row = bench.judge(mutant)
         with LOG.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(
-            f"{row['verdict']:13}{row['file']}:{row['line']}  {row['kind']}", flush=True
-        )
+        place = f"{row['file']}:{row['line']}"
+        print(f"{row['verdict']:13}{place}  {row['kind']}", flush=True)
         rows.append(row)
     return rows
 
