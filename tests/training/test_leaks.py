@@ -24,6 +24,7 @@ from xstefaland.training.finetuning import (
 )
 from xstefaland.training.pretraining import Pretraining, roles, variable_statistics
 
+pytestmark = pytest.mark.slow
 RADIUS = 6371.0  # of the Earth [km]
 APART = 10.0  # [km]
 DAYS = 42
