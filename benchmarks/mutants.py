@@ -242,20 +242,26 @@ def read_log() -> dict[str, dict[str, Any]]:
     return {row["key"]: row for row in map(json.loads, lines)}
 
 
-def judge_all(todo: list[Mutant], jobs: int) -> Iterator[dict[str, Any]]:
-    """Judge mutants on some benches at once, and keep what is found."""
+def judge_all(
+    todo: list[Mutant], jobs: int, minutes: float
+) -> Iterator[dict[str, Any]]:
+    """Judge mutants on some benches at once while there is time; keep what is found."""
+    end = time.monotonic() + 60 * minutes
     LOG.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         benches = [Bench(Path(folder) / str(number)) for number in range(jobs)]
         with ThreadPoolExecutor(jobs) as pool:
             shares = [todo[number::jobs] for number in range(jobs)]
-            for rows in pool.map(_work, benches, shares):
+            for rows in pool.map(_work, benches, shares, [end] * jobs):
                 yield from rows
 
 
-def _work(bench: Bench, todo: list[Mutant]) -> list[dict[str, Any]]:
+def _work(bench: Bench, todo: list[Mutant], end: float) -> list[dict[str, Any]]:
+    """Judge one share, in the order drawn: what is done by the end is a sample too."""
     rows = []
     for mutant in todo:
+        if time.monotonic() > end:
+            break
         row = bench.judge(mutant)
         with LOG.open("a") as file:
             file.write(json.dumps(row) + "\n")
@@ -340,6 +346,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="mutants to draw")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="then stop")
     parser.add_argument("--again", action="store_true", help="repeat the survivors")
     parser.add_argument("--modules", nargs="+", metavar="PATH", default=ROOMS)
     parser.add_argument("--write", type=Path, default=RESULT, help="Markdown to write")
@@ -361,8 +368,10 @@ def main() -> None:
     print(
         f"{len(drawn)} of {len(everything)} mutants, {len(todo)} to judge", flush=True
     )
-    known |= {row["key"]: row for row in judge_all(todo, args.jobs)}
-    rows = [known[mutant.key] for mutant in drawn]
+    known |= {row["key"]: row for row in judge_all(todo, args.jobs, args.minutes)}
+    rows = [known[mutant.key] for mutant in drawn if mutant.key in known]
+    if not rows:
+        raise SystemExit("nothing was judged in this time")
     args.write.write_text(report(rows, everything, args))
     print(report(rows, everything, args))
 
