@@ -50,7 +50,13 @@ TESTS = {  # room -> tests, the nearest first
     "inputs": ["tests/inputs", "tests/inference", "tests/geometry"],
     "inference": ["tests/inference", "tests/test_bundled.py", "tests/test_sklearn.py"],
     "model/hbv": ["tests/model/hbv", "tests/inference/test_hbv.py"],
-    "model": ["tests/model", "tests/weights/test_equality.py", "tests/test_bundled.py"],
+    "model": [
+        "tests/model/test_*.py",
+        "tests/weights/test_equality.py",
+        "tests/inference/test_blocks.py",
+        "tests/test_bundled.py",
+        "tests/training/test_finetuning.py",
+    ],
     "training": ["tests/training"],
     "geometry": ["tests/geometry", "tests/inputs"],
     "weights": ["tests/weights"],
@@ -107,7 +113,8 @@ def tests_of(room: str, module: str) -> list[str]:
     """Return the tests of a module: its examples, its own file, its room, others."""
     near = Path("tests") / Path(module).with_name(f"test_{Path(module).name}")
     names = [f"xstefaland/{module}", near.as_posix(), *TESTS[room]]
-    return [name for name in dict.fromkeys(names) if (ROOT / name).exists()]
+    found = [p for name in names for p in sorted(ROOT.glob(name))]
+    return [path.relative_to(ROOT).as_posix() for path in dict.fromkeys(found)]
 
 
 class Quiet:
@@ -204,7 +211,7 @@ class Bench:
         self, mutant: Mutant, tests: list[str], limit: int, probe: str = ""
     ) -> int | None:
         path = self.folder / mutant.file
-        source = (ROOT / mutant.file).read_bytes()
+        source = path.read_bytes()  # of the copy: the work tree may have moved on
         own = self.cache
         if mutant.module.startswith(COMPILED):
             own = self.folder.parent / "own"

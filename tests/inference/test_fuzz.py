@@ -332,3 +332,44 @@ def test_several_oddities_give_an_answer_or_our_error(
         warnings.simplefilter("ignore")
         ds = odd(base(), names)
     ask_everything(ds, weights, head)
+
+
+BAD_TYPE = pytest.mark.xfail(strict=True, reason="the type of the argument is not seen")
+ARGUMENTS = [
+    pytest.param({"rename": 3}, marks=BAD_TYPE),
+    pytest.param({"rename": ["temperature"]}, marks=BAD_TYPE),
+    pytest.param({"rename": {"temperature": 3}}, marks=BAD_TYPE),
+    pytest.param({"rename": {3: "temperature"}}, marks=BAD_TYPE),
+    pytest.param({"units": 3}, marks=BAD_TYPE),
+    pytest.param({"weights": 3}, marks=BAD_TYPE),
+    pytest.param({"weights": b"name"}, marks=BAD_TYPE),
+    {"units": {"temperature": 3}},
+    {"units": {"nowhere": "K"}},
+    {"rename": {"nowhere": "temperature"}},
+    {"batch_size": "many"},
+    {"device": 3},
+    {"precision": "int8"},
+    {"pool": ["mean"]},
+    {"pool": 1.0},
+]
+
+
+@pytest.mark.parametrize("given", ARGUMENTS, ids=str)
+def test_an_odd_argument_gives_our_error(weights: Any, given: dict[str, Any]) -> None:
+    """Whatever is passed, the error is ours and quotes it."""
+    with pytest.raises(XStefalandError):
+        xstefaland.embed(points(), **{"weights": weights, **given})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, 3, "file.nc", {}, [], pd.DataFrame({"a": [1]}), np.zeros(3)],
+    ids=str,
+)
+def test_what_is_no_dataset_is_refused(weights: Any, given: Any) -> None:
+    """A DataArray, a table or a path is no Dataset, and the error says so."""
+    for call in (xstefaland.embed, xstefaland.reconstruct):
+        with pytest.raises(XStefalandError):
+            call(given, weights=weights)
+    with pytest.raises(XStefalandError):
+        xstefaland.embed(points().temperature, weights=weights)
