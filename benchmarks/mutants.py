@@ -109,12 +109,19 @@ def room_of(module: str) -> str:
     return max(rooms, key=len)
 
 
-def tests_of(room: str, module: str) -> list[str]:
-    """Return the tests of a module: its examples, its own file, its room, others."""
+def tests_of(module: str) -> list[list[str]]:
+    """Return the tests of a module: its examples and own file, then all of its room.
+
+    The first are few, so that a mutant which they kill costs little.
+    """
     near = Path("tests") / Path(module).with_name(f"test_{Path(module).name}")
-    names = [f"xstefaland/{module}", near.as_posix(), *TESTS[room]]
-    found = [p for name in names for p in sorted(ROOT.glob(name))]
-    return [path.relative_to(ROOT).as_posix() for path in dict.fromkeys(found)]
+    stages = [f"xstefaland/{module}", near.as_posix()], TESTS[room_of(module)]
+    return [_existing(names) for names in stages]
+
+
+def _existing(names: Sequence[str]) -> list[str]:
+    found = [path for name in names for path in sorted(ROOT.glob(name))]
+    return [path.relative_to(ROOT).as_posix() for path in found]
 
 
 class Quiet:
@@ -172,11 +179,10 @@ class Bench:
 
     def judge(self, mutant: Mutant) -> dict[str, Any]:
         """Run the tests of a mutant, and say what became of it."""
-        room = room_of(mutant.module)
-        tests, limit = tests_of(room, mutant.module), self._limit(room)
+        limit = self._limit(room_of(mutant.module))
         begun = time.monotonic()
-        verdict = self._verdict(self._run(mutant, tests, limit))
-        if verdict == "survived" and not self._is_executed(mutant, tests, limit):
+        verdict = self._verdict(self._run(mutant, limit))
+        if verdict == "survived" and not self._is_executed(mutant, limit):
             verdict = "not executed"
         change = mutant.mutation
         return {
@@ -192,7 +198,7 @@ class Bench:
 
     @staticmethod
     def _verdict(code: int | None) -> str:
-        if code in (WRONG_TREE, NOTHING, -signal.SIGTERM, -signal.SIGINT):
+        if code in (WRONG_TREE, -signal.SIGTERM, -signal.SIGINT):
             raise SystemExit("the tests did not run to their end on the copy")
         if code is None or code in (-signal.SIGXCPU, -signal.SIGKILL):
             return "timeout"
@@ -201,34 +207,39 @@ class Bench:
     def _limit(self, room: str) -> int:
         """Seconds of CPU that the tests may take; they must pass without a change."""
         if room not in self.seconds:
-            begun, tests = time.monotonic(), tests_of(room, room)
+            begun, tests = time.monotonic(), _existing(TESTS[room])
             if self._process(tests, self.cache, 900) != 0:
                 raise SystemExit(f"these fail without any change: {' '.join(tests)}")
             self.seconds[room] = time.monotonic() - begun
         return int(3 * self.seconds[room] + 30)
 
-    def _run(
-        self, mutant: Mutant, tests: list[str], limit: int, probe: str = ""
-    ) -> int | None:
+    def _run(self, mutant: Mutant, limit: int, mark: Path | None = None) -> int | None:
+        """Put the mutant into the copy, run its tests until one fails, take it out.
+
+        With `mark`, the code at its place makes that file, and no more is run then.
+        """
         path = self.folder / mutant.file
         source = path.read_bytes()  # of the copy: the work tree may have moved on
         own = self.cache
         if mutant.module.startswith(COMPILED):
             own = self.folder.parent / "own"
             shutil.rmtree(own, ignore_errors=True)
+        probe = f"__import__('pathlib').Path({str(mark)!r}).touch()" if mark else ""
         path.write_bytes(mutant.mutation.apply(source, probe))
         try:
-            return self._process(tests, own, limit)
+            for tests in tests_of(mutant.module):
+                code = self._process(tests, own, limit) if tests else 0
+                if code not in (0, NOTHING) or (mark and mark.exists()):
+                    break
+            return 0 if code == NOTHING else code
         finally:
             path.write_bytes(source)
 
-    def _is_executed(self, mutant: Mutant, tests: list[str], limit: int) -> bool:
+    def _is_executed(self, mutant: Mutant, limit: int) -> bool:
         """Leave a mark where the mutant is; a kernel that cannot do so fails."""
         mark = self.folder.parent / "mark"
         mark.unlink(missing_ok=True)
-        probe = f"__import__('pathlib').Path({str(mark)!r}).touch()"
-        code = self._run(mutant, tests, limit, probe)
-        return mark.exists() or code != 0
+        return self._run(mutant, limit, mark) != 0 or mark.exists()
 
     def _process(self, tests: list[str], cache: Path, cpu: int) -> int | None:
         arguments = (str(self.folder), tests, str(cache), cpu)
