@@ -14,7 +14,7 @@ DATA ?=
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format types docs constraints clean
+.PHONY: help install demo test test-slow mutants lint format types docs constraints clean
 
 help: ## list these commands
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ format: $(READY) ## put the code into house style
 
 docs: $(DOCS_READY) ## the manual, in docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+mutants: $(READY) ## how many small bugs the tests notice: an hour
+	$(BIN)/python benchmarks/mutants.py $(BENCHMARK_ARGS)
 
 benchmark-%: $(READY) ## one of benchmarks/: make benchmark-encoder
 	$(BIN)/python benchmarks/$(subst -,_,$*).py $(BENCHMARK_ARGS)

@@ -249,3 +249,12 @@ def test_array_without_labels_is_refused():
     """A plain 2-D array says nothing about sites."""
     with pytest.raises(InputError, match=r"shape \(2, 2\) has no site labels"):
         splits.random_holdout(np.zeros((2, 2)), 2)
+
+
+def test_folds_of_an_array_keep_its_coordinates_not_its_own_attributes(basins):
+    """Units of latitude stay with the coordinate; those of the regions are gone."""
+    region = basins["huc_02"].assign_attrs(units="1", long_name="region")
+    fold = splits.regional_holdout(region, [1, 17])
+    assert fold.latitude.attrs == {"units": "degrees_north"}
+    assert "long_name" not in fold.attrs
+    assert "units" not in fold.attrs

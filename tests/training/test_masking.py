@@ -70,3 +70,12 @@ def test_masks_repeat_with_the_seed() -> None:
         forcing_mask(np.random.default_rng(5), 8, 365, 6, Masking()) for _ in range(2)
     ]
     np.testing.assert_array_equal(*masks)
+
+
+def test_a_single_forcing_is_never_hidden_as_a_whole() -> None:
+    """With one variable there is none to drop: only stretches are hidden."""
+    masking = Masking(untouched=0.5, drop_forcing=1.0)
+    mask = forcing_mask(np.random.default_rng(6), 2000, 365, 1, masking)
+    assert mask.shape == (2000, 365, 1)
+    assert not mask.all(1).any()
+    assert abs((~mask.any((1, 2))).mean() - 0.5) < 0.04

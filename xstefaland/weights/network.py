@@ -64,7 +64,7 @@ def build(card: Card, tensors: Mapping[str, Tensor], source: str) -> nn.Module:
         )
     module: Any = _empty(card, source, "cpu")
     module.load_state_dict(dict(tensors))
-    if hasattr(module, "limit"):
+    if card.kind == "head":
         module.limit(*([getattr(t, name) for t in card.targets] for name in LIMITS))
     return module.eval()  # type: ignore[no-any-return]
 
