@@ -11,8 +11,9 @@ import pytest
 import xarray as xr
 
 import xstefaland
+from xstefaland.inputs.leaks import forbidden
 from xstefaland.inputs.units import conversion
-from xstefaland.inputs.variables import CATALOGUE, Variable, forbidden
+from xstefaland.inputs.variables import CATALOGUE, Variable
 
 Number = Callable[..., float]
 

@@ -90,7 +90,7 @@ def test_lazy_equals_eager(weights: Any, same: Any) -> None:
         xr.testing.assert_identical(
             eager[name].reset_coords(drop=True), grid[name].reset_coords(drop=True)
         )
-    assert set(eager.coords) == {*grid.coords, "fraction_missing"}
+    assert set(eager.coords) == {*grid.coords, "fraction_missing", "values_rejected"}
     land = grid.elevation.notnull()
     assert bool(eager.temperature.where(land, 0).notnull().all())
     assert bool(eager.temperature.isel(lat=-1, lon=-1).isnull().all())

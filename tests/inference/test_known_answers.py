@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from torch import Tensor
 
 import xstefaland
 from xstefaland.inference import loaded
@@ -29,7 +30,8 @@ def watched(weights: Any) -> Iterator[list[dict[str, Any]]]:
 
     def note(forcing: Any, attributes: Any, **more: Any) -> Any:
         given = {"forcing": forcing, "attributes": attributes, **more}
-        calls.append({k: v.cpu().numpy() for k, v in given.items()})
+        tensors = {k: v for k, v in given.items() if isinstance(v, Tensor)}
+        calls.append({k: v.cpu().numpy() for k, v in tensors.items()})
         return encode(forcing, attributes, **more)
 
     model.encode = note

@@ -41,7 +41,7 @@ def test_coordinates_come_back_identical(
     assert set(flow.xindexes) == set(grid.xindexes)
     pooled = xstefaland.embed(grid, weights=weights, pool="mean")
     assert set(pooled.coords) == {
-        "lat", "lon", "spatial_ref", "region", "product", "fraction_missing",
+        "lat", "lon", "spatial_ref", "region", "product", *QUALITY,
     }  # fmt: skip
 
 

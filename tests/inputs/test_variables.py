@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from xstefaland.inputs.leaks import forbidden
 from xstefaland.inputs.units import conversion
 from xstefaland.inputs.variables import (
     ATTRIBUTES,
@@ -14,7 +15,6 @@ from xstefaland.inputs.variables import (
     GROUPS,
     Variable,
     by_group,
-    forbidden,
     names_of,
 )
 

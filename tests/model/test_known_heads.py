@@ -114,10 +114,10 @@ def test_spinup_runs_the_first_days_before_the_record(
     embedding, weather, attributes = inputs(days)
     answer = head(embedding, weather, attributes)
     longer = head(
-        twice(embedding, spinup), twice(weather, spinup), attributes, warmup_days=0
+        twice(embedding, spinup), twice(weather, spinup), attributes, spinup_days=0
     )
     torch.testing.assert_close(answer, longer[:, spinup:], atol=1e-5, rtol=1e-5)
-    cold = head(embedding, weather, attributes, warmup_days=0)
+    cold = head(embedding, weather, attributes, spinup_days=0)
     assert (answer - cold)[:, 0].abs().max() > 1e-3
 
 

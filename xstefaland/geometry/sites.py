@@ -231,7 +231,7 @@ def _stated_latitude(ds: xr.Dataset, dims: Sequence[str]) -> str | None:
 def _says_latitude(attrs: dict[str, object]) -> bool:
     if attrs.get("standard_name") == "latitude":
         return True
-    return "standard_name" not in attrs and attrs.get("units") in _DEGREES_NORTH
+    return "standard_name" not in attrs and str(attrs.get("units")) in _DEGREES_NORTH
 
 
 def _axis(ds: xr.Dataset, dims: Sequence[str], letter: str) -> str | None:

@@ -185,6 +185,8 @@ def labelled(
     order += [str(dim) for dim in answer.dims if dim not in order]
     frame = coordinates(ds)
     frame = frame.drop_dims([dim for dim in frame.dims if dim not in order])
+    new = [dim for dim in order if dim in frame.variables and dim not in frame.dims]
+    frame = frame.drop_vars(new)  # a coordinate cannot share the name of our own dim
     coords = frame.assign_coords(dict(extra or {})).coords
     out = xr.DataArray(
         answer.transpose(*order).data, coords, dims=order, name=name, attrs=dict(attrs)
@@ -219,7 +221,8 @@ def coordinates(ds: xr.Dataset) -> xr.Dataset:
     mapping = _grid_mapping(ds)
     if mapping in ds.data_vars:
         ds = ds.set_coords(mapping)
-    frame = ds.drop_vars(list(ds.data_vars))
+    frame = ds.drop_vars([name for name in ds.data_vars if name is not None])
+    frame = frame.drop_vars([None], errors="ignore")
     frame.attrs = {}
     return frame
 
@@ -228,6 +231,7 @@ def _grid_mapping(ds: xr.Dataset) -> str | None:
     """Return the name of the variable that holds the CRS, where one is named."""
     for variable in ds.data_vars.values():
         for place in (variable.encoding, variable.attrs):
-            if place.get("grid_mapping") in ds.variables:
-                return str(place["grid_mapping"])
+            name = place.get("grid_mapping")
+            if isinstance(name, str) and name in ds.variables:
+                return name
     return None

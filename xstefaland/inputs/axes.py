@@ -11,7 +11,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+FIRST, LAST = 1678, 2261  # years that dates in nanoseconds can hold
 MANY_STEPS = 20  # fewer may well be daily data with many gaps
+OWN_NAMES = {"embedding", "quantile", "year", "variable", "attribute", "once"}
+"""Dimensions of answers, and of the arrays inside."""
+
 STANDARD_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 
 
@@ -66,6 +70,12 @@ def dimension_problems(
         _uneven(ds, forcing, dim)
         for dim in dims
         if not all(dim in ds[name].dims for name in forcing)
+    ]
+    problems += [
+        f"the dimension {dim!r} has a name that answers use; rename it: "
+        f'ds.rename({{"{dim}": "site"}})'
+        for dim in dims
+        if dim in OWN_NAMES
     ]
     problems += [
         f"the dimension {dim!r} has length 0: there is no site; check how the Dataset "
@@ -172,6 +182,11 @@ def days_of(
     index = pd.DatetimeIndex(ds["time"].variable.values)
     problems = _order_problems(index)
     stamps = pd.DatetimeIndex(index.dropna().unique().sort_values())
+    if len(stamps) and not (stamps[0].year >= FIRST and stamps[-1].year <= LAST):
+        return nothing, [
+            f"time holds dates from {stamps[0].year} to {stamps[-1].year}, only "
+            f"{FIRST} to {LAST} are possible; shift them by whole years"
+        ]
     days = stamps.as_unit("ns").floor("D").rename("time")
     if not days.is_unique:
         call = resample_call(methods) if methods else 'ds.resample(time="D").mean()'

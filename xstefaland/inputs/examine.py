@@ -56,6 +56,23 @@ class Hints:
     latitude: Latitude | None = None
     climate: Climate = "record"
 
+    def __post_init__(self) -> None:
+        """Refuse arguments that are no mappings of text to text."""
+        for name, example in (
+            ("rename", '{"rain": "precipitation"}'),
+            ("units", '{"rain": "mm d-1"}'),
+        ):
+            given = getattr(self, name)
+            good = given is None or (
+                isinstance(given, Mapping)
+                and all(isinstance(x, str) for pair in given.items() for x in pair)
+            )
+            if not good:
+                raise InputError(
+                    f"{name}={given!r} is not possible; pass a mapping of names, such "
+                    f"as {name}={example}"
+                )
+
 
 NO_HINTS = Hints()
 

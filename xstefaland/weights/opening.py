@@ -120,6 +120,11 @@ def load(name_or_path: WeightsLike) -> Weights:
     """
     if isinstance(name_or_path, Weights):
         return name_or_path
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise InputError(
+            f"weights cannot be {name_or_path!r}; pass a name listed by "
+            "`xstefaland.weights.list()`, a path, or open weights."
+        )
     text = os.fspath(name_or_path)
     table = registry.table()
     if text in table.names:
