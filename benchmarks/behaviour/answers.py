@@ -68,7 +68,7 @@ def find_head(target: str, name: str, encoder: str | None) -> Head:
     """Open a head by its sort (``"resconn"``), name or path."""
     table = xstefaland.weights.list().sort_values("version")
     has = table.targets.map(lambda targets: target in targets)
-    newest = table[has & (table.alias == name)].name.tolist()[-1:]
+    newest = table[has & (table.form == name)].name.tolist()[-1:]
     weights = xstefaland.weights.load(newest[0] if newest else name)
     balanced = {spec.name for spec in weights.card.targets} >= set(BALANCE)
     roles = [ROLES.get(target, target), *(["balance"] if balanced else [])]
