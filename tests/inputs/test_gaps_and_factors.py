@@ -19,7 +19,8 @@ MONTH = DATES.month.to_numpy()
 def test_gaps_do_not_pull_the_temperature_to_zero() -> None:
     """January at 10 and July at 30 degC keep their 20 degC, whatever is missing."""
     warm = np.where(MONTH == 7, 30.0, np.where(MONTH == 1, 10.0, 20.0))
-    gappy = np.where((DATES.day > 28) & (DATES.year > 2001), np.nan, warm)
+    gone = (MONTH == 7) & (DATES.day > 15) & (DATES.year > 2001)
+    gappy = np.where(gone, np.nan, warm)
     rain = np.ones(len(DATES))
     indices = climate_indices(rain, gappy, rain, DATES)
     assert indices["temperature_range"] == pytest.approx(20)
