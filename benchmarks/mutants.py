@@ -333,21 +333,24 @@ def survivors(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def commit() -> str:
+    """Name what the copies are made from."""
+    call = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(call, cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def report(
     rows: list[dict[str, Any]], everything: list[Mutant], args: argparse.Namespace
 ) -> str:
-    """Write up a sample as Markdown."""
+    """Write up a sample as Markdown; the commit is that of the last run."""
     killed = sum(map(is_killed, rows))
     low, high = interval(killed, len(rows))
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
     return f"""# Mutants: how many small bugs the tests notice
 
 {killed} of {len(rows)} mutants killed: **{killed / len(rows):.1%}** (95 % interval
 {low:.1%} to {high:.1%}), drawn from {len(everything)} with seed {args.seed}, commit
-`{commit}`. Modules: {", ".join(f"`{m}`" for m in args.modules)}.
+`{args.commit}`. Modules: {", ".join(f"`{m}`" for m in args.modules)}.
 Made by `python benchmarks/mutants.py`; see there for what is changed and how.
 
 {table(rows, everything)}
@@ -369,6 +372,7 @@ def main() -> None:
     parser.add_argument("--modules", nargs="+", metavar="PATH", default=ROOMS)
     parser.add_argument("--write", type=Path, default=RESULT, help="Markdown to write")
     args = parser.parse_args()
+    args.commit = commit()
     os.nice(19)
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     if (ROOT.parent / "shared" / "data").is_dir():  # the copy has no such neighbour

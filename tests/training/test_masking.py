@@ -79,3 +79,24 @@ def test_a_single_forcing_is_never_hidden_as_a_whole() -> None:
     assert mask.shape == (2000, 365, 1)
     assert not mask.all(1).any()
     assert abs((~mask.any((1, 2))).mean() - 0.5) < 0.04
+
+
+def test_some_samples_lose_all_attributes() -> None:
+    """Without any hidden group, the share asked for has everything hidden."""
+    masking = Masking(group_share=0.0, drop_attributes=0.3)
+    groups = ["soil", "climate", "geology"]
+    mask = attribute_mask(np.random.default_rng(7), 4000, groups, masking)
+    assert (mask.all(1) == mask.any(1)).all()
+    assert abs(mask.mean() - 0.3) < 0.03
+
+
+def test_what_is_hidden_by_default() -> None:
+    """Attributes: 1 - 0.5 * 0.8; weather: 0.85 of samples in stretches of half."""
+    rng = np.random.default_rng(8)
+    assert abs(attribute_mask(rng, 8000, ["a"], Masking()).mean() - 0.6) < 0.02
+    mask = forcing_mask(rng, 4000, 365, 4, Masking())
+    whole = mask.all(1)  # a stretch is 90 days at most
+    assert abs(whole.any(1).mean() - 0.3) < 0.03
+    assert abs((~mask.any((1, 2))).mean() - 0.15 * 0.7) < 0.02
+    stretched = mask[~whole.any(1)]
+    assert abs(stretched.mean() - 0.85 * 0.5) < 0.02
