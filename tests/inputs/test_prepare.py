@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from xstefaland import set_options
 from xstefaland.errors import InputError, MissingVariableError
-from xstefaland.inputs.chunk import Assembly, forcing_values
+from xstefaland.inputs.chunk import Assembly, Column, forcing_values
 from xstefaland.inputs.examine import Hints
 from xstefaland.inputs.formulas.climate import climate_indices
 from xstefaland.inputs.formulas.pet import oudin
 from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.readings import Reading
 from xstefaland.inputs.requirements import Requirements, VariableSpec
-from xstefaland.inputs.units import IDENTITY, conversion
+from xstefaland.inputs.units import conversion
 
 RAIN = VariableSpec("precipitation", "mm d-1")
 WARM = VariableSpec("temperature", "degC")
@@ -338,7 +338,7 @@ def test_blocks_travel() -> None:
         "precipitation", "tp", RAIN, conversion("m", "mm d-1", daily=True)
     )
     assembly = Assembly((reading,), (), days, np.array([0, 2]))
-    columns = (("precipitation", IDENTITY), None)
+    columns = (Column("precipitation"), None)
     function = partial(forcing_values, assembly=assembly, columns=columns)
     result, rejected = pickle.loads(pickle.dumps(function))(np.array([[0.001, 0.002]]))
     assert rejected.tolist() == [0]
@@ -498,3 +498,15 @@ def test_warnings_point_to_the_caller(basins: xr.Dataset) -> None:
     with pytest.warns(UserWarning, match="are these K") as caught:
         prepare(wrong, SMALL)
     assert caught[0].filename == __file__
+
+
+def test_derived_climate_stays_within_training(basins: xr.Dataset) -> None:
+    """A desert of a few years is as dry as the driest place seen; given ones pass."""
+    seen = VariableSpec("aridity", "1", group="climate", minimum=0.2, maximum=6.0)
+    asked = Requirements((RAIN, WARM, PET), (seen,))
+    dry = basins.assign(pr=basins["pr"] * 0.01)
+    dry["pr"].attrs = basins["pr"].attrs
+    given = dry.assign(aridity=("basin", [9.0] * 4, {"units": "1"}))
+    with set_options(validation="ignore"):
+        assert (prepare(dry, asked).attributes == 6).all()
+        assert (prepare(given, asked).attributes == 9).all()

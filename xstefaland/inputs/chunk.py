@@ -20,11 +20,34 @@ import pandas as pd
 from xstefaland.errors import InputError
 from xstefaland.inputs.readings import Reading, findings
 from xstefaland.inputs.recipes import Recipe, climate_attributes
-from xstefaland.inputs.units import Conversion
+from xstefaland.inputs.units import IDENTITY, Conversion
 
 Array = npt.NDArray[Any]
-Column = tuple[str, Conversion] | None
-"""A variable of the result and how it gets the model's units; None: it is missing."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A variable of the result.
+
+    Attributes
+    ----------
+    name : str
+        Among the values of the assembly.
+    conversion : Conversion
+        To the model's units.
+    limits : tuple of float or None
+        Range within which a value is held [the model's units].
+    """
+
+    name: str
+    conversion: Conversion = IDENTITY
+    limits: tuple[float, float] | None = None
+
+    def values(self, have: dict[str, Array]) -> Array:
+        """Take the variable out of the values by canonical name."""
+        values = self.conversion(have[self.name])
+        return values if self.limits is None else np.clip(values, *self.limits)
+
 
 logger = logging.getLogger("xstefaland")
 _WARNED: set[tuple[str, str]] = set()
@@ -125,7 +148,7 @@ class Assembly:
 def forcing_values(
     *arrays: Array,
     assembly: Assembly,
-    columns: Sequence[Column],
+    columns: Sequence[Column | None],
     required: Sequence[Sequence[int]] = (),
 ) -> tuple[Array, Array]:
     """Make the forcing of some sites.
@@ -136,8 +159,8 @@ def forcing_values(
         Raw arrays, in the order of the assembly.
     assembly : Assembly
         How to read them and what to derive.
-    columns : sequence of (str, Conversion) or None
-        The variables of the result.
+    columns : sequence of Column or None
+        The variables of the result; None: it is missing.
     required : sequence of sequence of int
         Columns of which at least one must have a value: a site without is all NaN.
 
@@ -152,7 +175,7 @@ def forcing_values(
     shape = np.broadcast_shapes(*(a.shape[:-1] for a in arrays))
     result = np.empty((*shape, len(assembly.days), len(columns)), dtype=np.float32)
     for position, column in enumerate(columns):
-        result[..., position] = column[1](have[column[0]]) if column else np.nan
+        result[..., position] = column.values(have) if column else np.nan
     for group in required:
         lacking = ~np.isfinite(result[..., list(group)]).any((-2, -1))
         result[lacking] = np.nan
@@ -160,7 +183,7 @@ def forcing_values(
 
 
 def attribute_values(
-    *arrays: Array, assembly: Assembly, columns: Sequence[Column]
+    *arrays: Array, assembly: Assembly, columns: Sequence[Column | None]
 ) -> Array:
     """Make the attributes of some sites, (..., attribute); see `forcing_values`."""
     have, _ = assembly.values(arrays)
@@ -168,7 +191,7 @@ def attribute_values(
     result = np.full((*shape, len(columns)), np.nan, dtype=np.float32)
     for position, column in enumerate(columns):
         if column:
-            result[..., position] = column[1](have[column[0]])[..., 0]
+            result[..., position] = column.values(have)[..., 0]
     return result
 
 

@@ -211,19 +211,31 @@ def _raw(variable: xr.Variable, dims: tuple[str, ...]) -> xr.DataArray:
 
 def _columns(
     variables: Sequence[VariableSpec], found: Examination
-) -> tuple[Column, ...]:
+) -> tuple[Column | None, ...]:
     """For each variable how it gets the model's units, None where it is missing."""
     return tuple(
-        _column(v) if found.origins[v.name].available else None for v in variables
+        _column(v, found) if found.origins[v.name].available else None
+        for v in variables
     )
 
 
-def _column(variable: VariableSpec) -> Column:
+def _column(variable: VariableSpec, found: Examination) -> Column:
+    """Describe one variable of the result.
+
+    A climate attribute that is derived is held within what the model has seen: a
+    record of a few dry years gives an aridity that no place of the training had.
+    """
     known = variable.catalogued
-    if known is None or variable.units is None or variable.units == known.units:
-        return variable.name, IDENTITY
-    change = conversion(known.units, variable.units, difference=known.difference)
-    return variable.name, change
+    change = IDENTITY
+    if known is not None and variable.units not in (None, known.units):
+        units = str(variable.units)
+        change = conversion(known.units, units, difference=known.difference)
+    recipe = found.origins[variable.name].recipe
+    limits = None
+    low, high = variable.minimum, variable.maximum
+    if recipe is not None and recipe.climate and low is not None and high is not None:
+        limits = (low, high)
+    return Column(variable.name, change, limits)
 
 
 def _apply(
