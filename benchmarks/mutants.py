@@ -67,6 +67,10 @@ TESTS = {  # room -> tests, the nearest first
 ROOMS = ["inputs/", "inference/", "training/", "model/hbv/"]
 LEFT_OUT = ("model/hbv/gpu/", "inputs/variables.py")  # no device; a table of data
 COMPILED = ("model/hbv/cpu/", "model/hbv/parameters.py")  # cached by numba
+AFTERWARDS = """
+Tests were added against survivors of this very sample, and those run again: draw
+another seed for a share that is true of all mutants.
+"""
 WRONG_TREE, NOTHING = 70, 5  # exit codes of a run that says nothing
 
 
@@ -352,7 +356,7 @@ def report(
 {low:.1%} to {high:.1%}), drawn from {len(everything)} with seed {args.seed}, commit
 `{args.commit}`. Modules: {", ".join(f"`{m}`" for m in args.modules)}.
 Made by `python benchmarks/mutants.py`; see there for what is changed and how.
-
+{AFTERWARDS if args.again else ""}
 {table(rows, everything)}
 
 ## What survived
@@ -384,9 +388,8 @@ def main() -> None:
         everything, min(args.count, len(everything))
     )
     known = read_log()
-    if args.again:
-        known = {key: row for key, row in known.items() if is_killed(row)}
-    todo = [mutant for mutant in drawn if mutant.key not in known]
+    done = {key for key, row in known.items() if is_killed(row) or not args.again}
+    todo = [mutant for mutant in drawn if mutant.key not in done]
     print(
         f"{len(drawn)} of {len(everything)} mutants, {len(todo)} to judge", flush=True
     )
