@@ -56,7 +56,7 @@ def _python(code: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        cwd=ROOT.parent,
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

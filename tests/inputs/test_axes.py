@@ -214,3 +214,13 @@ def test_chunks_of_coordinates_do_not_matter() -> None:
     ds["latitude"] = ds["latitude"].chunk(site=3)
     assert chunk_problems(ds, ["pr"]) == []
     assert "'pr'" in chunk_problems(ds.chunk(time=3), ["pr"])[0]
+
+
+def test_a_stray_date_is_told() -> None:
+    """A century without a day is rather a wrong date than a gap."""
+    days = pd.date_range("2000-01-01", periods=400)
+    time = days.insert(0, pd.Timestamp("1900-01-01"))
+    problem = str(read_days(series(time)))
+    assert "between 1900-01-01 and 2000-01-01" in problem
+    fixed = eval(problem[problem.index("ds.sel") :], {"ds": series(time)})
+    assert len(read_days(fixed)) == 400

@@ -436,3 +436,23 @@ def test_a_missing_input_says_from_what_it_could_be_derived() -> None:
     )
     assert "it could be derived with latitude" in problem(check(ds, asked))
     assert check(ds.assign_coords(lat=47.0), asked).ok
+
+
+def test_nothing_but_fill_values(
+    basins: xr.Dataset, requirements: Requirements
+) -> None:
+    """A required forcing of 1e20 everywhere is no forcing."""
+    filled = xr.full_like(basins["pr"], 1e20)
+    text = problem(check(basins.assign(pr=filled), requirements))
+    assert "not a single finite value but fill values" in text
+
+
+def test_a_latitude_that_is_none(
+    basins: xr.Dataset, requirements: Requirements
+) -> None:
+    """Text or a wrong dimension: said, not dropped without a word."""
+    text = basins.assign_coords(gauge_lat=("basin", ["45 N"] * 4))
+    assert "'gauge_lat' holds <U4 values" in check(text, requirements).warnings[0]
+    bare = basins.drop_vars("gauge_lat")
+    other = bare.assign_coords(lat=("time", np.full(basins.sizes["time"], 45.0)))
+    assert "'lat' has the dims ('time',)" in check(other, requirements).warnings[0]

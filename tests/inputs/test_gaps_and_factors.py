@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xstefaland.inputs.climate import climate_indices
+from xstefaland.inputs.formulas.climate import climate_indices
 from xstefaland.inputs.units import conversion
 
 DATES = pd.date_range("2001-01-01", "2004-12-31")

@@ -105,7 +105,16 @@ def test_other_quantities_are_refused(source: str, target: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["elev_units", "log10(m2)", "mm d-1 (", "**", "1.2.3 mm", "9**9**9 mm", "0 mm"],
+    [
+        "elev_units",
+        "log10(m2)",
+        "mm d-1 (",
+        "**",
+        "1.2.3 mm",
+        "9**9**9 mm",
+        "0 mm",
+        "mm;d-1",
+    ],
 )
 def test_unreadable_units_are_refused(text: str) -> None:
     """Text that is not a unit is an error that quotes it."""

@@ -228,6 +228,39 @@ def _stated_latitude(ds: xr.Dataset, dims: Sequence[str]) -> str | None:
     return next(iter((*preferred, *by_attrs, *by_name)), None)
 
 
+def unusable_latitudes(ds: xr.Dataset, dims: Sequence[str]) -> list[str]:
+    """Say why variables called latitude are none.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Data in which no latitude was found.
+    dims : sequence of str
+        Site dimensions.
+
+    Returns
+    -------
+    list of str
+        One warning for each.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset(coords={"lat": ("site", ["45 N"])})
+    >>> unusable_latitudes(ds, ["site"])
+    ["latitude: 'lat' holds <U4 values where degrees belong"]
+    """
+    warnings = []
+    for name, variable in ds.variables.items():
+        if str(name).lower() not in _NAMES:
+            continue
+        if variable.dtype.kind not in "fiu":
+            text = f"holds {variable.dtype} values where degrees belong"
+        else:
+            text = f"has the dims {variable.dims}, the sites have {tuple(dims)}"
+        warnings.append(f"latitude: {str(name)!r} {text}")
+    return warnings
+
+
 def _says_latitude(attrs: dict[str, object]) -> bool:
     if attrs.get("standard_name") == "latitude":
         return True

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 FIRST, LAST = 1678, 2261  # years that dates in nanoseconds can hold
+LONGEST_GAP = 7305  # [d] twenty years without a day: rather a wrong date
 MANY_STEPS = 20  # fewer may well be daily data with many gaps
 OWN_NAMES = {"embedding", "quantile", "year", "variable", "attribute", "once"}
 """Dimensions of answers, and of the arrays inside."""
@@ -272,6 +273,14 @@ def _step_problems(stamps: pd.DatetimeIndex, days: pd.DatetimeIndex) -> list[str
     if len(days) < 2:
         return []
     steps = np.diff(days.values).astype("m8[D]").astype(int)
+    widest = int(steps.argmax())
+    if steps[widest] > max(LONGEST_GAP, len(days)):
+        before, after = (f"{days[widest + i]:%Y-%m-%d}" for i in (0, 1))
+        return [
+            f"time has nothing for {steps[widest]} days between {before} and {after}; "
+            "if a date is wrong, leave it out, for example "
+            f'ds.sel(time=slice("{after}", None))'
+        ]
     exact = pd.Series(np.diff(stamps.values) / np.timedelta64(1, "D"))
     usual = float(exact.mode().iloc[0])
     regular = len(exact) > 3 and (exact == usual).mean() > 0.8

@@ -11,7 +11,12 @@ import pandas as pd
 import xarray as xr
 
 from xstefaland.errors import InputError
-from xstefaland.geometry.sites import LatitudeSource, find_latitude, site_dims
+from xstefaland.geometry.sites import (
+    LatitudeSource,
+    find_latitude,
+    site_dims,
+    unusable_latitudes,
+)
 from xstefaland.inputs import axes, writeup
 from xstefaland.inputs.formulas.climate import (
     CLIMATE_INDICES,
@@ -385,7 +390,10 @@ def _latitude(
     except InputError as error:
         found.problems.append(str(error))
         return None
-    if latitude is None or latitude.how != "stated":
+    if latitude is None:
+        found.warnings += unusable_latitudes(ds, dims)
+        return None
+    if latitude.how != "stated":
         return latitude
     name = latitude.names[0]
     values = in_memory(ds, name)
@@ -436,8 +444,9 @@ def _check_values(
         raw = in_memory(ds, reading.source)
         if raw is None or not raw.size:
             continue
-        if not np.isfinite(raw).any():
+        if not reading.any_value(raw):
             text = f"{name}: {reading.source!r} holds not a single finite value"
+            text += "" if not np.isfinite(raw).any() else " but fill values"
             level = found.problems if name in needed else found.warnings
             level.append(f"{text}; check how it was read or selected")
         elif validation != "ignore" and not unsure:

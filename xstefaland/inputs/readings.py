@@ -110,6 +110,13 @@ class Reading:
         kept = np.clip(converted, np.float32(low), np.float32(high))
         return np.where(good, kept, np.float32(np.nan))
 
+    def any_value(self, raw: Array) -> bool:
+        """Tell whether some value is finite and no fill value; a sample goes first."""
+        return any(
+            bool(np.isfinite(self._without_fills(part)).any())
+            for part in (sample(raw), raw)
+        )
+
     def _without_fills(self, raw: Array) -> Array:
         """Floating copy or view in which fill values and infinities are NaN."""
         array = np.asarray(raw)

@@ -43,6 +43,7 @@ _SPELLINGS = (
     (r"(?i)^(?:deg(?:ree)?s?\.?[ _]*|°\s*)([cf])$", lambda m: "deg" + m[1].upper()),
     (r"°\s*", "deg"),
 )
+_STRAY = re.compile(r"[^\w\s.*/^+\-()\[\]%°℃·]")  # pint reads over punctuation
 _LONGEST = 60  # no unit needs more characters; longer texts only cost time
 # Powers that pint would compute for hours: of numbers (but 10), of brackets, or huge.
 _TOWER = re.compile(r"(?:(?<!\b1)0|[1-9]|\))\s*(?:\*\*|\^)|(?:\*\*|\^)\s*[+-]?\d{2,}")
@@ -172,7 +173,7 @@ def _parse(text: str) -> tuple[float, Any]:
     cleaned = text.strip()
     if cleaned.lower() in _DIMENSIONLESS:
         return 1.0, _registry().Unit("dimensionless")
-    if len(cleaned) > _LONGEST or _TOWER.search(cleaned):
+    if len(cleaned) > _LONGEST or _TOWER.search(cleaned) or _STRAY.search(cleaned):
         raise InputError(f"units {_shortened(text)!r} are not understood")
     for pattern, replacement in _SPELLINGS:
         cleaned = re.sub(pattern, replacement, cleaned)
