@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -52,9 +54,8 @@ def site_table(
     >>> site_table(ds, ("site",), ds.latitude, "mine")["site"].tolist()
     ['mine-site000', 'mine-site001']
     """
-    labels = pd.MultiIndex.from_product([ds[dim].values for dim in dims])
-    keys = labels if dims else [("site",)]
-    table = pd.DataFrame({"site": [f"{name}-{'-'.join(map(str, k))}" for k in keys]})
+    labels = product(*(ds[dim].values for dim in dims)) if dims else [("site",)]
+    table = pd.DataFrame({"site": ["-".join(map(str, (name, *k))) for k in labels]})
     for text in TEXTS:
         table[text] = _flat(ds, dims, (text,), "").astype(str)
     table["lat"] = np.asarray(latitude.transpose(*dims), np.float64).ravel()

@@ -40,9 +40,9 @@ class Source:
 
 _CAMELS_US = "camels_us.nc"
 
-# A weight is about the square root of the archive's observed site-years divided by ten,
-# so that large archives count more and small ones are not lost. Caravan (100 days of
-# one season) and Delaware (765 units of one basin) have less than that.
+# A weight is about the square root of the observed site-years, divided by ten, so that
+# large archives count more and small ones are not lost. Delaware has less than that:
+# its 765 units are one basin.
 SOURCES = (
     Source(
         "camels-era5land",
@@ -59,7 +59,7 @@ SOURCES = (
     Source(
         "camels-nldas",
         partial(datasets.camels_us, product="nldas"),
-        2.5,
+        2.0,
         (_CAMELS_US,),
     ),
     Source(
@@ -77,7 +77,7 @@ SOURCES = (
         4.0,
         ("caravan_100d.nc", "caravan_attributes.parquet"),
     ),
-    Source("uscrn", datasets.uscrn, 6.0, ("uscrn_soil_moisture.nc",)),
+    Source("uscrn", datasets.uscrn, 5.5, ("uscrn_soil_moisture.nc",)),
     Source("delaware", datasets.delaware, 1.5, ("drb_hru_forcing.nc",)),
     Source("aemet", datasets.aemet, 4.5, ("aemet_spain.nc",)),
 )
