@@ -175,13 +175,9 @@ def test_no_real_training_site_is_near_a_held_out_one(
         "gb": ("camels-gb-", "caravan-camelsgb_"),
         "ch": ("camels-ch-", "caravan-camelsch_"),
     }.items():  # fmt: skip
-        numbers = [
-            set(
-                part["site"][part["site"].str.startswith(marks)].str.extract(r"(\d+)$")[
-                    0
-                ]
-            )
-            for part in (held, train)
+        ids = [
+            part["site"][part["site"].str.startswith(marks)] for part in (held, train)
         ]
+        numbers = [set(each.str.extract(r"[-_]([^-_]+)$")[0]) for each in ids]
         assert numbers[0], wanted
         assert not numbers[0] & numbers[1], wanted
