@@ -185,7 +185,14 @@ def _joined(parts: Mapping[str, Sequence[Floats]]) -> dict[str, Floats]:
 
 
 def statistics(values: Floats, log: bool) -> dict[str, float | None]:
-    """Mean and standard deviation of the transformed values, and the physical range."""
+    """Mean and standard deviation of the transformed values, and the physical range.
+
+    Examples
+    --------
+    >>> found = statistics(np.array([1.0, 3.0, np.nan], np.float32), log=False)
+    >>> found["mean"], found["std"], found["maximum"]
+    (2.0, 1.0, 3.0)
+    """
     finite: NDArray[np.float64] = values[np.isfinite(values)].astype(np.float64)
     moved = np.log1p(finite.clip(min=0)) if log else finite
     spread = float(moved.std())

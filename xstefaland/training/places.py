@@ -112,6 +112,14 @@ def left_out_sites(
     -------
     pandas.Series
         ``"train"``, ``"held out"`` or ``"dropped"`` per row of `sites`.
+
+    Examples
+    --------
+    >>> lat, lon = [47.49, 47.51, 60.2], [8.1, 8.1, 10.1]
+    >>> table = {"site": ["a", "b", "c"], "gauge": "", "country": ""}
+    >>> sites = pd.DataFrame({**table, "lat": lat, "lon": lon})
+    >>> left_out_sites(sites, 0.3, seed=2).tolist()
+    ['held out', 'dropped', 'train']
     """
     held = place_cells(sites).map(lambda cell: _draw(cell, seed) < share)
     too_near = _near(sites, held, radius) | _same_gauge(sites, held)

@@ -96,6 +96,23 @@ def write_shard(
     ------
     InputError
         With everything that is wrong with the Dataset, or when the folder is there.
+
+    Examples
+    --------
+    Pretrain on weather of your own:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from xstefaland.testing import example_points
+    >>> from xstefaland.training.corpus import Corpus
+    >>> from xstefaland.training.pretraining import Pretraining, pretrain
+    >>> small = {"d_model": 16, "layers": 1, "heads": 2, "ffn": 32}
+    >>> with TemporaryDirectory() as name:
+    ...     shard = write_shard(Path(name) / "corpus" / "mine", example_points())
+    ...     corpus = Corpus(Path(name) / "corpus")
+    ...     settings = Pretraining(steps=1, batch_size=2, model=small)
+    ...     model = pretrain(corpus, Path(name) / "run", settings)
+    >>> shard.variables[:2], model.config.forcing == corpus.forcing
+    (['precipitation', 'temperature'], True)
     """
     if folder.exists():
         raise InputError(
