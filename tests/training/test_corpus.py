@@ -108,6 +108,8 @@ def test_statistics_are_of_the_transformed_values_and_the_range_is_physical() ->
     assert found["std"] == pytest.approx(0.5)
     assert found["maximum"] == pytest.approx(np.e - 1)
     assert statistics(np.ones(3, np.float32), log=False)["std"] == 1.0
+    unknown = statistics(np.full(3, np.nan, np.float32), log=True)
+    assert unknown == {"mean": 0.0, "std": 1.0, "minimum": None, "maximum": None}
 
 
 def test_sources_read_the_files_they_name(real_data: Path) -> None:

@@ -187,6 +187,8 @@ def _joined(parts: Mapping[str, Sequence[Floats]]) -> dict[str, Floats]:
 def statistics(values: Floats, log: bool) -> dict[str, float | None]:
     """Mean and standard deviation of the transformed values, and the physical range.
 
+    Without any value, as of an attribute that only left-out sites have: 0, 1, unknown.
+
     Examples
     --------
     >>> found = statistics(np.array([1.0, 3.0, np.nan], np.float32), log=False)
@@ -194,6 +196,8 @@ def statistics(values: Floats, log: bool) -> dict[str, float | None]:
     (2.0, 1.0, 3.0)
     """
     finite: NDArray[np.float64] = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
+        return {"mean": 0.0, "std": 1.0, "minimum": None, "maximum": None}
     moved = np.log1p(finite.clip(min=0)) if log else finite
     spread = float(moved.std())
     return {
