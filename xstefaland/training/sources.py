@@ -42,7 +42,8 @@ _CAMELS_US = "camels_us.nc"
 
 # A weight is about the square root of the observed site-years, divided by ten, so that
 # large archives count more and small ones are not lost. Delaware has less than that:
-# its 765 units are one basin.
+# its 765 units are one basin. Caravan has twice that: its records are of one season,
+# but most places and attributes of the world are there.
 SOURCES = (
     Source(
         "camels-era5land",
@@ -74,7 +75,7 @@ SOURCES = (
     Source(
         "caravan",
         datasets.caravan,
-        4.0,
+        8.0,
         ("caravan_100d.nc", "caravan_attributes.parquet"),
     ),
     Source("uscrn", datasets.uscrn, 5.5, ("uscrn_soil_moisture.nc",)),
