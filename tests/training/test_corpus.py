@@ -23,7 +23,7 @@ from xstefaland.training.sources import SOURCES, Source
 def test_a_batch_holds_the_values_of_its_window(corpus: Corpus) -> None:
     """Values, absent variables, day of year and latitude are those of the record."""
     shard = corpus.shards["long"]
-    batch = corpus.batch("long", np.array([3]), np.array([310]), 20)
+    batch = corpus.batch("long", np.array([3, 8]), np.array([310, 30]), 20)
     column = corpus.forcing.index("temperature")
     np.testing.assert_array_equal(
         batch.forcing[0, :, column], shard.forcing[3, 310:330, 1]
@@ -35,7 +35,10 @@ def test_a_batch_holds_the_values_of_its_window(corpus: Corpus) -> None:
     assert batch.latitude[0] == np.float32(shard.sites["lat"][3])
     clay = batch.attributes[0, corpus.attributes.index("clay")]
     assert clay == np.float32(shard.attributes["clay"].iloc[3])
-    np.testing.assert_array_equal(batch.climate[0], shard.climate[3])
+    np.testing.assert_array_equal(batch.climate, shard.climate[[3, 8]])
+    np.testing.assert_array_equal(
+        batch.forcing[1, :, column], shard.forcing[8, 30:50, 1]
+    )
 
 
 def test_variables_stand_in_the_order_of_the_catalogue(corpus: Corpus) -> None:
@@ -102,7 +105,7 @@ def test_values_for_scaling_are_those_of_the_sites_to_keep(corpus: Corpus) -> No
 
 def test_statistics_are_of_the_transformed_values_and_the_range_is_physical() -> None:
     """By hand, missing values left out; a constant has deviation one."""
-    values = np.array([0.0, np.e - 1, np.nan], np.float32)
+    values = np.array([-0.5, np.e - 1, np.nan], np.float32)  # no log of less than 0
     found = statistics(values, log=True)
     assert found["mean"] == pytest.approx(0.5)
     assert found["std"] == pytest.approx(0.5)

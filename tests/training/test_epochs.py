@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,20 @@ def test_sites_take_turns_and_left_out_ones_never_come(corpus: Corpus) -> None:
             seen.update(batch.latitude.tolist())
     assert set(seen) == set(latitude[keep["long"]].tolist())
     assert max(seen.values()) - min(seen.values()) <= 1
+
+
+def test_sources_and_sites_come_in_a_random_order(corpus: Corpus) -> None:
+    """Neither one source after the other nor the sites in their own order."""
+    drawn = list(epochs(corpus).batches(0))
+    order = [source_of(batch) for batch in drawn]
+    changes = sum(a != b for a, b in pairwise(order))
+    assert changes > 6  # blocks would change once
+    latitude = corpus.shards["long"].sites["lat"].to_numpy(np.float32)
+    first = next(
+        b.latitude for b in epochs(corpus).batches(5) if len(b.forcing[0]) > 99
+    )
+    assert not np.isin(first, latitude[:8]).all()
+    assert not np.isin(first, latitude[8:16]).all()
 
 
 def test_windows_hold_observed_weather_however_rare_it_is(tmp_path: Path) -> None:

@@ -38,6 +38,15 @@ def test_stretches_of_one_to_thirty_years_give_their_own_climate() -> None:
     np.testing.assert_allclose(aridity, 3 / mean, rtol=1e-5)
 
 
+def test_stretches_keep_their_season() -> None:
+    """July is warm whatever the first day of the stretch."""
+    forcing, dates = weather(5000)
+    forcing[..., 1] = np.where(dates.month == 7, 20.0, 0.0)
+    found = climate_of_stretches(forcing, NAMES, dates, np.random.default_rng(1))
+    warmest = found[..., CLIMATE_INDICES.index("temperature_range")]
+    np.testing.assert_allclose(warmest, 20, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("days", "known"), [(300, False), (366, True), (800, True)])
 def test_a_year_is_needed(days: int, known: bool) -> None:
     """A season alone has no climate; one year has."""

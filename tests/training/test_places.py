@@ -71,6 +71,16 @@ def test_neighbours_beyond_the_edge_of_a_cell_are_dropped() -> None:
     assert last == {"train", "held out"}
 
 
+@pytest.mark.parametrize(("apart", "near"), [(9.9, True), (10.1, False)])
+def test_ten_kilometres_are_ten_kilometres(apart: float, near: bool) -> None:
+    """Along a meridian, 111.195 km to the degree, across the edge of a cell."""
+    lat = [45.4999, 45.4999 + apart / 111.195]
+    table = pd.DataFrame({"site": ["a", "b"], "gauge": "", "country": "", "lat": lat})
+    roles = [left_out_sites(table.assign(lon=8.1), 0.5, seed) for seed in range(20)]
+    assert any((role == "held out").sum() == 1 for role in roles)
+    assert any((role == "dropped").any() for role in roles) == near
+
+
 def test_roles_repeat_with_the_seed_and_do_not_depend_on_order(
     sites: pd.DataFrame,
 ) -> None:

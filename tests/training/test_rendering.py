@@ -20,12 +20,14 @@ PLAIN = Rendering(
 
 
 def shown(corpus: Corpus, name: str, rendering: Rendering, seed: int = 0) -> Shown:
-    """Render 600 windows of a source whose stretches have a climate of 7."""
+    """Render 600 windows; climates of the long source's stretches are 7 to 14."""
     rows = np.resize(np.arange(len(corpus.shards[name].sites)), 600)
     days = min(365, corpus.shards[name].days)
     batch = corpus.batch(name, rows, np.zeros(600, np.int64), days)
     if name == "long":
-        batch = replace(batch, climate=np.full_like(batch.climate, 7.0))
+        stretches = 7.0 + np.arange(batch.climate.shape[1], dtype=np.float32)
+        climate = np.broadcast_to(stretches[:, None], batch.climate.shape)
+        batch = replace(batch, climate=climate)
     groups = [str(CATALOGUE[n].group) for n in corpus.attributes]
     rng = np.random.default_rng(seed)
     return render(batch, corpus.forcing, groups, corpus.climate, rendering, rng)
@@ -40,7 +42,9 @@ def test_climate_comes_from_stretches_the_record_or_nowhere(corpus: Corpus) -> N
     """In the shares that are asked, all indices of a sample together."""
     other = replace(PLAIN, stretch_share=0.5, masking=Masking(drop_climate=0.2))
     found = climates(corpus, shown(corpus, "long", other))
-    absent, stretch = np.isnan(found).all(1), (found == 7).all(1)
+    absent = np.isnan(found).all(1)
+    stretch = (found == found[:, :1]).all(1) & np.isin(found[:, 0], np.arange(7, 15))
+    assert len(np.unique(found[stretch])) == 8
     assert absent.mean() == pytest.approx(0.2, abs=0.05)
     assert stretch[~absent].mean() == pytest.approx(0.5, abs=0.06)
     record = climates(corpus, shown(corpus, "long", PLAIN))

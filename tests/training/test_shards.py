@@ -15,6 +15,7 @@ import xarray as xr
 from xstefaland import datasets
 from xstefaland.errors import InputError, MissingVariableError
 from xstefaland.inference.plans import plan_encoder
+from xstefaland.inputs.formulas.climate import CLIMATE_INDICES
 from xstefaland.inputs.prepare import prepare
 from xstefaland.testing import example_grid, example_points
 from xstefaland.training import shards
@@ -160,6 +161,19 @@ def test_only_what_the_source_has_is_kept(tmp_path: Path) -> None:
     assert shard.variables == names
     assert {"elevation", "clay", "p_mean"} <= set(shard.attributes)
     assert not {"sand", "streamflow", "permafrost_frac"} & set(shard.attributes)
+
+
+def test_climate_of_stretches_is_that_of_the_forcing(tmp_path: Path) -> None:
+    """Each site's stretches lie about the climate of its whole record."""
+    ds = example_points(4, 12 * 366)
+    ds["precipitation"] = ds["precipitation"] * xr.DataArray([1, 2, 4, 8], dims="site")
+    ds["precipitation"].attrs["units"] = "mm d-1"
+    shard = write_shard(tmp_path / "own", ds)
+    assert shard.climate.shape == (4, 8, len(CLIMATE_INDICES))
+    rain = shard.climate[..., CLIMATE_INDICES.index("p_mean")]
+    record = shard.attributes["p_mean"].to_numpy()[:, None]
+    np.testing.assert_allclose(rain, np.broadcast_to(record, rain.shape), rtol=0.4)
+    assert (rain.std(1) > 0).all()
 
 
 def test_a_shard_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
