@@ -90,8 +90,14 @@ def test_windows_are_shortened_and_latitudes_dropped_as_asked(corpus: Corpus) ->
     assert shown(corpus, "short", always).batch.forcing.shape[1] == 100
 
 
-def test_the_corpus_is_not_changed(corpus: Corpus) -> None:
-    """Rendering works on copies: the table of attributes stays as it was."""
-    before = corpus.tables["long"].copy()
-    shown(corpus, "long", replace(PLAIN, stretch_share=1.0))
-    np.testing.assert_array_equal(corpus.tables["long"], before)
+def test_a_batch_is_not_changed(corpus: Corpus) -> None:
+    """Rendering works on copies: the batch can be shown again."""
+    batch = corpus.batch("long", np.arange(9), np.zeros(9, np.int64), 365)
+    before = replace(batch, attributes=batch.attributes.copy())
+    groups = [str(CATALOGUE[n].group) for n in corpus.attributes]
+    always = replace(PLAIN, masking=Masking(drop_climate=1.0, drop_latitude=1.0))
+    rng = np.random.default_rng(0)
+    part = render(batch, corpus.forcing, groups, corpus.climate, always, rng)
+    assert np.isnan(climates(corpus, part)).all()
+    np.testing.assert_array_equal(batch.attributes, before.attributes)
+    assert np.isfinite(batch.latitude).all()
