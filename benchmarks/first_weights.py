@@ -1,9 +1,13 @@
-"""Train, score and publish the bundled weights.
+"""Train, score and publish weights as the first ones that ship.
 
 One command, resumable; every stage leaves its result under ``--runs`` and is skipped
 when that is there::
 
     python benchmarks/first_weights.py --data ../shared/data --runs runs --stage all
+
+Files go to ``--into``, by default a folder of the runs. The bundled files of version 1,
+and the tables under benchmarks/results, were made by this command at commit 49c23c2:
+with another corpus (six sources, sampled by length), other masks and other losses.
 
 Stages: pretrain, encoder (publish), score (reconstruction on held-out places),
 streamflow, soil_moisture, hbv (embeddings, heads, scores), publish (heads), report
@@ -17,6 +21,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -25,20 +30,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
 
+from xstefaland import datasets
 from xstefaland.model import EncoderConfig, HeadConfig, StefaLand, build_head
 from xstefaland.model.physics import FLUXES
 from xstefaland.training import corpus as corpora
 from xstefaland.training import evaluation, pretraining, publishing, tasks
-from xstefaland.training.finetuning import (
+from xstefaland.training.finetuning import FORCING
+from xstefaland.training.fitting import (
     Finetuning,
-    Version,
-    finetune,
+    fit,
     predict_sites,
     score_sites,
 )
+from xstefaland.training.sampling import Version
+from xstefaland.training.shards import REQUIREMENTS
 from xstefaland.weights.files import Weights, read
-from xstefaland.weights.registry import BUNDLED
+from xstefaland.weights.targets import TARGETS
 
 RESULTS = Path(__file__).parent / "results"
 SCORES = ["nse", "kge", "rmse", "ubrmse", "corr", "pbias"]
@@ -46,9 +55,13 @@ PERIODS = {
     "streamflow": ("1993-10-01", "2008-09-30"),
     "soil_moisture": ("2009-01-01", "2024-04-30"),
 }
-SETTINGS: dict[str, dict[str, Any]] = {
-    "streamflow": {"per_site": True, "floor": 0.1},
-    "soil_moisture": {"per_site": False, "floor": 0.0},
+OBSERVED: dict[str, tuple[Callable[[Path], xr.Dataset], tuple[str, ...]]] = {
+    # target -> reader of what was observed, and the corpus' sources of the same sites
+    "streamflow": (
+        datasets.camels_us,
+        ("camels-era5land", "camels-daymet", "camels-nldas"),
+    ),
+    "soil_moisture": (datasets.uscrn, ("uscrn",)),
 }
 # system -> head kind, encoder ("trained", "random" or none), physics
 SYSTEMS: dict[str, tuple[Any, str | None, Any]] = {
@@ -99,16 +112,15 @@ class Workshop:
         self.data, self.runs = arguments.data, arguments.runs
         self.steps, self.head_steps = arguments.steps, arguments.head_steps
         self.hbv_steps = arguments.hbv_steps
+        self.into = arguments.into or self.runs / "weights"
+        self.into.mkdir(parents=True, exist_ok=True)
         self.settings = pretraining.Pretraining(
             steps=arguments.steps, batch_size=16, learning_rate=7e-4
         )
 
     def corpus(self) -> corpora.Corpus:
-        """Build the corpus, or open it."""
-        folder = self.runs / "corpus"
-        if not (folder / "data.json").exists():
-            corpora.build(self.data, folder)
-        return corpora.Corpus(folder)
+        """Build what is not there of the corpus, and open it."""
+        return corpora.build(self.data, self.runs / "corpus")
 
     def roles(self) -> pd.Series:
         """Role of every corpus site."""
@@ -128,7 +140,7 @@ class Workshop:
 
     def encoder(self) -> Weights:
         """Open the encoder's file; publish it first where there is none."""
-        path = BUNDLED / f"{ENCODER}.safetensors"
+        path = self.into / f"{ENCODER}.safetensors"
         return read(path) if path.exists() else self.publish_encoder({})
 
     def publish_encoder(self, metrics: dict[str, object]) -> Weights:
@@ -141,11 +153,12 @@ class Workshop:
             self.roles(),
             name=ENCODER,
             description=(
-                "Foundation model, 256 wide, 4 layers, pretrained on CAMELS, Caravan, "
-                "USCRN and DRB weather and attributes"
+                "Foundation model, 256 wide, 4 layers, pretrained on the weather and "
+                "attributes of CAMELS, MOPEX, Caravan, USCRN, DRB and AEMET"
             ),
             training={**position, "minutes": self.minutes(), "machine": machine()},
             metrics=metrics,
+            folder=self.into,
         )
 
     def minutes(self) -> float:
@@ -174,11 +187,26 @@ class Workshop:
         self.publish_encoder(records)
 
     def task(self, target: str) -> tasks.Task:
-        """Observations of a target with inputs."""
-        start, end = PERIODS[target]
-        return tasks.load_task(
-            self.corpus(), target, self.roles(), start=start, end=end
+        """Observations of a target with inputs; roles are those of the encoder."""
+        reader, sources = OBSERVED[target]
+        name = sources[0].partition("-")[0]
+        records = tasks.read_records(
+            reader(self.data),
+            TARGETS[target],
+            REQUIREMENTS,
+            name=name,
+            period=slice(*PERIODS[target]),
         )
+        task = tasks.make_task([records], TARGETS[target], REQUIREMENTS)
+        sites = self.corpus().sites.assign(role=self.roles())
+        known = {
+            f"{name}-{site.removeprefix(f'{source}-')}": role
+            for site, source, role in zip(
+                sites["site"], sites["source"], sites["role"], strict=True
+            )
+            if source in sources
+        }
+        return task.with_roles(known)
 
     def versions(self, target: str, encoder: str | None) -> list[Version]:
         """Complete inputs and inputs with some hidden, each with its embeddings."""
@@ -218,14 +246,15 @@ class Workshop:
             versions = self.show_physics(task, versions)
         settings = self.head_settings(target, physics)
         started = time.monotonic()
-        head = finetune(task, config, versions, settings, folder / "log.jsonl")
+        checkpoint = folder / "checkpoint.pt"
+        head = fit(task, config, versions, settings, checkpoint=checkpoint)
         minutes = (time.monotonic() - started) / 60
         torch.save(head.state_dict(), folder / "head.pt")
         for name, version in zip(("full", "dropped"), versions, strict=True):
             results = predict_sites(head, task, config, version)
             table = score_sites(results, SCORES)
             table.assign(inputs=name).to_csv(folder / f"scores-{name}.csv", index=False)
-        about = {"minutes": minutes, "updates": settings.steps}
+        about = {"minutes": minutes, "updates": settings.updates}
         (folder / "about.json").write_text(json.dumps(about))
         (folder / "scores-full.csv").rename(folder / "scores.csv")
 
@@ -233,10 +262,9 @@ class Workshop:
         """Equal budgets: every system of a kind sees the same windows."""
         hbv = physics == "hbv"
         return Finetuning(
-            steps=self.hbv_steps if hbv else self.head_steps or HEAD_STEPS[target],
+            updates=self.hbv_steps if hbv else self.head_steps or HEAD_STEPS[target],
             batch_size=32,
             warmup=365 if hbv else 120,
-            **SETTINGS[target],
         )
 
     def head_config(self, task: tasks.Task, system: str) -> HeadConfig:
@@ -245,8 +273,8 @@ class Workshop:
         return HeadConfig(
             kind=kind,
             physics=physics,
-            targets=tuple(FLUXES) if physics else (task.target,),
-            forcing=tasks.STREAMFLOW_FORCING,
+            targets=tuple(FLUXES) if physics else (task.target.name,),
+            forcing=tuple(name for name in FORCING if name in task.known_forcing),
             attributes=task.known_attributes,
             also_log=("precipitation",),
         )
@@ -277,6 +305,7 @@ class Workshop:
                 default_for=own,
                 training=json.loads((folder / "about.json").read_text()),
                 metrics=medians(folder / "scores.csv"),
+                folder=self.into,
             )
             version = self.versions(target, "trained")[0]
             stored = predict_sites(weights.model(), task, config, version)
@@ -286,7 +315,7 @@ class Workshop:
     def report(self) -> None:
         """Write the tables."""
         RESULTS.mkdir(exist_ok=True)
-        lines = [header(self.corpus())]
+        lines = [header(self.corpus(), self.settings.left_out_seed)]
         for title, name in (
             ("Reconstruction", "reconstruction"),
             ("Attributes", "attributes"),
@@ -338,13 +367,13 @@ def machine() -> str:
     return f"{os.cpu_count()} cores {platform.machine()}, 5-minute load {load:.1f}"
 
 
-def header(corpus: corpora.Corpus) -> str:
+def header(corpus: corpora.Corpus, seed: int) -> str:
     """Date, machine, versions, data."""
     files = ", ".join(f"{f['name']} {f['sha256'][:12]}" for f in corpus.data)
     now = datetime.now(UTC).date()
     return (
         f"# First weights\n\n{now}, {machine()}, torch {torch.__version__}, seed 0, "
-        f"places left out by seed 3. Data (sha256): {files}."
+        f"places left out by seed {seed}. Data (sha256): {files}."
     )
 
 
@@ -363,6 +392,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--into", type=Path, help="where the weights files go")
     parser.add_argument("--stage", nargs="+", default=["all"])
     parser.add_argument("--systems", nargs="+")
     parser.add_argument("--steps", type=int, default=4400)

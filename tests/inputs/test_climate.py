@@ -116,6 +116,19 @@ def test_only_complete_years_count() -> None:
     assert climate_indices(rain, missing, missing, dates)["p_mean"] == 1
 
 
+def test_fewer_years_do_where_they_are_asked_for() -> None:
+    """A year and a half counts as its first year; a site may lack a day in twenty."""
+    dates = pd.date_range("2001-01-01", "2002-06-30")
+    rain = np.where(dates < pd.Timestamp("2002-01-01"), 2.0, 9.0)
+    gaps = np.stack([rain, rain, rain])
+    gaps[1, :20] = np.nan  # 345 days are left, one too few
+    gaps[2, :19] = np.nan
+    missing = np.full(len(dates), np.nan)
+    found = climate_indices(gaps, missing, missing, dates, minimum_years=1)["p_mean"]
+    np.testing.assert_array_equal(found, [2, np.nan, 2])
+    assert np.isnan(climate_indices(rain, missing, missing, dates)["p_mean"])
+
+
 @pytest.mark.parametrize(
     ("first", "last", "years"),
     [

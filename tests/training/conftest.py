@@ -1,53 +1,63 @@
-"""A corpus small enough to train on in seconds."""
+"""Datasets and a corpus small enough to train on in seconds."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
+from xstefaland.testing import example_points
 from xstefaland.training.corpus import Corpus
+from xstefaland.training.shards import write_shard
 
 
-def write_source(folder: Path, variables: list[str], sites: int, days: int) -> None:
-    """Write one source with a seasonal cycle that differs between sites."""
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(len(folder.name))
-    phase = 2 * np.pi * np.arange(days) / 365
-    level = rng.normal(10, 5, (sites, 1, 1))
-    cycle = np.sin(phase)[None, :, None] * rng.uniform(2, 8, (sites, 1, 1))
-    forcing = level + cycle + rng.normal(0, 1, (sites, days, len(variables)))
-    forcing = np.abs(forcing).astype(np.float32)
-    np.save(folder / "forcing.npy", forcing)
-    np.save(folder / "streamflow.npy", forcing[:, :, 0] * 0.5)
-    table = pd.DataFrame(
-        {
-            "site": [f"{folder.name}-{i}" for i in range(sites)],
-            "gauge": [f"{i:08d}" for i in range(sites)],
-            "lat": rng.uniform(30, 50, sites),
-            "lon": rng.uniform(-120, -70, sites),
-            "start": pd.Timestamp("2000-03-01"),
-        }
+def gauged(
+    sites: int, days: int, *, seed: int, start: str = "2000-03-01"
+) -> xr.Dataset:
+    """Return synthetic weather with gauge numbers that count from zero."""
+    ds = example_points(sites, days, start=start, seed=seed)
+    return ds.drop_vars(["slope", "frac_forest"]).assign_coords(
+        gauge=("site", [f"{number:08d}" for number in range(sites)]), country="Nowhere"
     )
-    attributes = pd.DataFrame(
-        {"elevation": level[:, 0, 0] * 100, "clay": rng.uniform(0, 60, sites)},
-        index=table["site"],
-        dtype=np.float32,
-    )
-    table.to_parquet(folder / "sites.parquet")
-    attributes.to_parquet(folder / "attributes.parquet")
-    (folder / "about.json").write_text(json.dumps({"forcing": variables, "repeats": 1}))
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
     """Two sources with different variables and lengths, same gauge numbers."""
     folder = tmp_path / "corpus"
-    names = ["precipitation", "temperature", "potential_evapotranspiration"]
-    write_source(folder / "camels-era5land", names, sites=24, days=900)
-    write_source(folder / "caravan", names[:2], sites=30, days=100)
-    (folder / "data.json").write_text("[]")
+    long, short = gauged(24, 1200, seed=1), gauged(30, 100, seed=2)
+    write_shard(folder / "long", long.drop_vars("shortwave_radiation"), weight=3.0)
+    write_shard(folder / "short", short)
     return Corpus(folder)
+
+
+@pytest.fixture
+def awkward() -> xr.Dataset:
+    """As files are: Kelvin, mm/s, noon stamps, days left out, fills, gaps."""
+    rng = np.random.default_rng(5)
+    days = pd.date_range("1999-11-20T12", periods=1600).delete([3, 400, 401, 1300])
+    shape = (5, len(days))
+    season = np.cos(2 * np.pi * (days.day_of_year.to_numpy() - 200) / 365.25)
+    warm = 283.15 + 10 * season + rng.normal(0, 3, shape)
+    rain = np.where(rng.random(shape) < 0.4, rng.gamma(1, 6, shape), 0) / 86400
+    humid = rng.uniform(20, 100, shape)
+    rain[0, 50:90], warm[1, 700:720], humid[2] = -9999.0, 1e20, np.nan
+    dims = ("basin", "time")
+    return xr.Dataset(
+        {
+            "pr": (dims, rain, {"units": "mm/s", "_FillValue": -9999.0}),
+            "tas": (dims, warm, {"units": "K"}),
+            "hurs": (dims, humid, {"units": "%"}),
+            "elev_mean": ("basin", [100.0, np.nan, 300.0, 400.0, -9999.0]),
+            "streamflow": (dims, rain * 40000, {"units": "mm d-1"}),
+        },
+        coords={
+            "time": days,
+            "basin": [11, 12, 13, 14, 15],
+            "gauge_lat": ("basin", [35.0, 45.0, -55.0, 65.0, 5.0]),
+            "lon": ("basin", [8.0, 9.0, 10.0, 11.0, 12.0]),
+        },
+    )

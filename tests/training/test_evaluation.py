@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from xstefaland.testing import example_points
+from xstefaland.training import evaluation
 from xstefaland.training.corpus import Corpus
 from xstefaland.training.evaluation import (
     _climatology,
     _interpolation,
     _median_nse,
+    evaluate_attributes,
     evaluate_forcing,
 )
 from xstefaland.training.pretraining import Pretraining, new_model, roles
+from xstefaland.training.shards import write_shard
+
+TINY = {"d_model": 16, "layers": 1, "heads": 2, "ffn": 32}
 
 
 def test_nse_is_one_for_the_truth_and_zero_for_its_mean() -> None:
@@ -44,17 +52,51 @@ def test_every_forcing_of_every_source_with_held_out_sites_is_scored(
     corpus: Corpus,
 ) -> None:
     """One row per source and forcing, and one more after log1p where it is skewed."""
-    run = Pretraining(
-        steps=1,
-        share_left_out=0.3,
-        model={"d_model": 16, "layers": 1, "heads": 2, "ffn": 32},
-    )
+    run = Pretraining(steps=1, share_left_out=0.3, model=TINY)
     model = new_model(corpus, run).eval()
     table = evaluate_forcing(model, corpus, roles(corpus, run), sites=4)
     rows = table.groupby("source")["variable"].agg(list).to_dict()
     names = ["precipitation", "precipitation", "temperature"]
-    assert rows["caravan"] == names
-    assert rows["camels-era5land"] == [*names, "potential_evapotranspiration"]
+    pet = "potential_evapotranspiration"
+    assert rows["short"] == [*names, "shortwave_radiation", pet]
+    assert rows["long"] == [*names, pet]
     assert table["stefaland"].notna().all()
     # an untrained model does not beat the mean, and the score must say so
     assert (table.query("variable == 'temperature'")["stefaland"] < 0.5).all()
+
+
+def test_what_follows_from_a_forcing_is_hidden_with_it(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where temperature is scored, PET is hidden on the same days, rain is not."""
+    run = Pretraining(steps=1, share_left_out=0.3, model=TINY)
+    model = new_model(corpus, run).eval()
+    seen = []
+    original = evaluation.reconstruct_block
+
+    def spy(model: object, forcing: np.ndarray, *rest: object) -> object:
+        seen.append(np.isnan(forcing))
+        return original(model, forcing, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluation, "reconstruct_block", spy)
+    evaluate_forcing(model, corpus, roles(corpus, run), sites=4)
+    rain, warm, pet = (
+        corpus.forcing.index(name)
+        for name in ("precipitation", "temperature", "potential_evapotranspiration")
+    )
+    hidden = seen[1]  # the second forcing of the first source
+    np.testing.assert_array_equal(hidden[..., warm], hidden[..., pet])
+    assert 0.2 < hidden[..., warm].mean() < 0.8
+    assert not hidden[..., rain].any()
+
+
+def test_attributes_are_scored_beside_their_neighbours(tmp_path: Path) -> None:
+    """A source with many held-out sites is scored, group by group."""
+    write_shard(tmp_path / "corpus" / "own", example_points(120, 400))
+    many = Corpus(tmp_path / "corpus")
+    run = Pretraining(steps=1, share_left_out=0.3, model=TINY)
+    model = new_model(many, run).eval()
+    table = evaluate_attributes(model, many, roles(many, run))
+    assert set(table.index) >= {"soil", "topography", "vegetation"}
+    assert (table["knn"] < 0.5).all()  # attributes are drawn independently
+    assert (table["stefaland"] < 0.5).all()

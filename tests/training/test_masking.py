@@ -8,9 +8,14 @@ import pytest
 from xstefaland.training.masking import (
     Masking,
     attribute_mask,
+    family_of,
     forcing_mask,
     stretches,
 )
+
+LONERS = ("precipitation", "wind_speed", "surface_pressure", "temperature", "albedo")
+RELATED = ("precipitation", "temperature_max", "temperature_min", "relative_humidity",
+           "vapour_pressure", "potential_evapotranspiration")  # fmt: skip
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
@@ -40,7 +45,7 @@ def test_stretches_have_the_lengths_that_are_asked() -> None:
 def test_some_samples_lose_whole_forcings_but_never_all() -> None:
     """About the asked share has a forcing hidden throughout; one always is open."""
     masking = Masking(share=0.5, untouched=1.0, drop_forcing=0.4)
-    mask = forcing_mask(np.random.default_rng(2), 4000, 100, 5, masking)
+    mask = forcing_mask(np.random.default_rng(2), 4000, 100, LONERS, masking)
     whole = mask.all(1)
     assert abs(whole.any(1).mean() - 0.4) < 0.03
     assert not whole.all(1).any()
@@ -49,8 +54,29 @@ def test_some_samples_lose_whole_forcings_but_never_all() -> None:
 def test_untouched_samples_are_not_masked() -> None:
     """A share of samples has no hidden stretch at all."""
     masking = Masking(untouched=0.25, drop_forcing=0.0)
-    mask = forcing_mask(np.random.default_rng(3), 4000, 200, 4, masking)
+    mask = forcing_mask(np.random.default_rng(3), 4000, 200, LONERS, masking)
     assert abs((~mask.any((1, 2))).mean() - 0.25) < 0.03
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_forcings_that_follow_from_one_another_are_hidden_together(
+    share: float,
+) -> None:
+    """Temperatures with PET, the humidities; but in a share of samples one by one."""
+    masking = Masking(untouched=0.0, one_by_one=share)
+    mask = forcing_mask(np.random.default_rng(6), 3000, 200, RELATED, masking)
+    families = [family_of(name) for name in RELATED]
+    for first, family in enumerate(families):
+        for second in range(first):
+            equal = (mask[..., first] == mask[..., second]).all(1).mean()
+            if family == families[second]:
+                assert equal == pytest.approx(1 - share, abs=0.05)
+            else:
+                assert equal < 0.3
+    assert abs(mask.mean() - 0.5) < 0.1
+    hidden = mask.all(1)
+    assert hidden.any()
+    assert not hidden.all(1).any()  # something always is open
 
 
 def test_attributes_are_hidden_in_whole_groups() -> None:
@@ -67,7 +93,8 @@ def test_attributes_are_hidden_in_whole_groups() -> None:
 def test_masks_repeat_with_the_seed() -> None:
     """The same generator state gives the same masks."""
     masks = [
-        forcing_mask(np.random.default_rng(5), 8, 365, 6, Masking()) for _ in range(2)
+        forcing_mask(np.random.default_rng(5), 8, 365, RELATED, Masking())
+        for _ in range(2)
     ]
     np.testing.assert_array_equal(*masks)
 

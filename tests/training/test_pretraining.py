@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from xstefaland.errors import InputError
+from xstefaland.model import StefaLand
 from xstefaland.training.corpus import Corpus
 from xstefaland.training.losses import autoencoder_loss, masked_mean_square
 from xstefaland.training.pretraining import (
@@ -85,13 +86,51 @@ def test_another_configuration_does_not_continue_a_run(
 
 
 def test_scaling_comes_from_training_sites_only(corpus: Corpus) -> None:
-    """A huge value at a held-out site does not move the statistics."""
+    """Huge values at left-out sites do not move the statistics; a training one does."""
     run = settings(1, share_left_out=0.3)
     before = variable_statistics(corpus, run)
-    role = roles(corpus, run)[corpus.sites["source"] == "camels-era5land"]
-    row = int(np.flatnonzero(role == "held out")[0])
-    path = corpus.folder / "camels-era5land" / "forcing.npy"
-    values = np.load(path)
-    values[row] = 1e6
-    np.save(path, values)
-    assert variable_statistics(Corpus(corpus.folder), run) == before
+    role = roles(corpus, run)[corpus.sites["source"] == "long"].to_numpy()
+    for kind, same in (("held out", True), ("dropped", True), ("train", False)):
+        row = int(np.flatnonzero(role == kind)[0])
+        path = corpus.folder / "long" / "forcing.npy"
+        values = np.load(path)
+        changed = values.copy()
+        changed[row] = 1e6
+        np.save(path, changed)
+        assert (variable_statistics(Corpus(corpus.folder), run) == before) == same
+        np.save(path, values)
+
+
+@pytest.mark.parametrize(("share", "readings"), [(0.0, {False}), (1.0, {True})])
+def test_batches_are_read_causally_in_the_share_that_is_asked(
+    corpus: Corpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    share: float,
+    readings: set[bool],
+) -> None:
+    """Never, or always; the encoder is told."""
+    seen, encode = set(), StefaLand.encode
+
+    def spy(model: StefaLand, *args: object, **named: object) -> torch.Tensor:
+        seen.add(named["causal"])
+        return encode(model, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(StefaLand, "encode", spy)
+    pretrain(corpus, tmp_path / "run", settings(3, causal_share=share))
+    assert seen == readings
+
+
+def test_left_out_sites_are_never_drawn(corpus: Corpus, tmp_path: Path) -> None:
+    """Sites with absurd weather that are left out do not show in the losses."""
+    run = settings(20, share_left_out=0.3)
+    role = roles(corpus, run)
+    for name, shard in corpus.shards.items():
+        part = role[corpus.sites["source"] == name].to_numpy()
+        path = shard.folder / "forcing.npy"
+        values = np.load(path)
+        values[part != "train"] = 1e9
+        np.save(path, values)
+    pretrain(Corpus(corpus.folder), tmp_path / "run", run)
+    (line,) = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert json.loads(line)["series"] < 10

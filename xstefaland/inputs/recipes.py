@@ -15,7 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from xstefaland.inputs.formulas import humidity
-from xstefaland.inputs.formulas.climate import CLIMATE_INDICES, climate_indices
+from xstefaland.inputs.formulas.climate import (
+    CLIMATE_INDICES,
+    MINIMUM_YEARS,
+    climate_indices,
+)
 from xstefaland.inputs.formulas.pet import day_length, oudin
 from xstefaland.inputs.variables import CATALOGUE
 
@@ -158,7 +162,9 @@ def ingredients_of(name: str) -> frozenset[str]:
 
 
 def climate_attributes(
-    have: dict[str, Array], dates: pd.DatetimeIndex
+    have: dict[str, Array],
+    dates: pd.DatetimeIndex,
+    minimum_years: int = MINIMUM_YEARS,
 ) -> dict[str, Array]:
     """Climate attributes from the forcings there are, within their valid ranges.
 
@@ -168,6 +174,8 @@ def climate_attributes(
         Forcings by canonical name; those that are not there count as missing.
     dates : pandas.DatetimeIndex, shape (time,)
         Every day of the reference period.
+    minimum_years : int
+        Complete years that the period must have.
 
     Returns
     -------
@@ -177,5 +185,5 @@ def climate_attributes(
     """
     nothing = np.full(len(dates), np.nan, dtype=np.float32)
     rain, warm, pet = (have.get(name, nothing) for name in (_RAIN, _WARM, _PET))
-    indices = climate_indices(rain, warm, pet, dates)
+    indices = climate_indices(rain, warm, pet, dates, minimum_years)
     return {n: np.clip(v, *CATALOGUE[n].valid_range) for n, v in indices.items()}

@@ -1,9 +1,10 @@
 """Reconstruction on held-out places, beside climatology and interpolation.
 
-For every held-out site, one forcing at a time is hidden in stretches of 30 to 90 days
-(half of its days) while the others are seen; hidden values are reconstructed by the
-encoder, by the site's own day-of-year climatology of the days that are not hidden, and
-by linear interpolation across the gap. Attributes are hidden group by group.
+For every held-out site, one forcing at a time (with those that follow from it) is
+hidden in stretches of 30 to 90 days (half of its days) while the others are seen;
+hidden values are reconstructed by the encoder, by the site's own day-of-year
+climatology of the days that are not hidden, and by linear interpolation across the gap.
+Attributes are hidden group by group.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from numpy.typing import NDArray
 from xstefaland.inference.blocks import reconstruct_block
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import StefaLand
-from xstefaland.training.corpus import Corpus, Shard
-from xstefaland.training.masking import Masking, stretches
+from xstefaland.training.corpus import Corpus
+from xstefaland.training.masking import Masking, family_of, stretches
 from xstefaland.training.pretraining import LOGGED
+from xstefaland.training.shards import Floats, Shard
 
-Floats = NDArray[np.float32]
 YEARS = 5  # at the end of each record that are scored
+FEWEST = 20  # sites for scores of attributes
 
 
 def evaluate(
@@ -75,14 +77,14 @@ def evaluate_forcing(
     """
     rows = []
     for name, shard in corpus.shards.items():
-        held = np.flatnonzero(roles[corpus.sites["source"] == name] == "held out")
+        role = roles[corpus.sites["source"] == name].to_numpy()
+        held = np.flatnonzero((role == "held out") & (shard.sites["days"] > 0))
         rng = np.random.default_rng(seed)
         held = np.sort(rng.permutation(held)[:sites])
         if len(held) == 0:
             continue
         forcing, dates = _records(corpus, shard, held)
-        static = shard.attributes.reindex(columns=list(corpus.attributes))
-        attributes = static.to_numpy(np.float32)[held]
+        attributes = corpus.tables[name][held]
         latitude = shard.sites["lat"].to_numpy(np.float32)[held]
         for variable in shard.variables:
             truth, guesses = _reconstruct(
@@ -106,8 +108,7 @@ def _records(
     forcing = np.full((len(held), days, len(corpus.forcing)), np.nan, np.float32)
     columns = [corpus.forcing.index(v) for v in shard.variables]
     forcing[:, :, columns] = shard.forcing[held, first:]
-    start = shard.sites["start"].iloc[int(held[0])] + pd.Timedelta(days=first)
-    return forcing, pd.date_range(start, periods=days)
+    return forcing, pd.date_range(shard.start + first, periods=days)
 
 
 def _reconstruct(
@@ -124,7 +125,7 @@ def _reconstruct(
     index = corpus.forcing.index(variable)
     hidden = stretches(rng, len(forcing), forcing.shape[1], Masking())
     seen = forcing.copy()
-    for name in _implied(variable):  # what it could be computed from, or it from
+    for name in set(family_of(variable)) & set(corpus.forcing):  # it follows from these
         column = corpus.forcing.index(name)
         seen[:, :, column] = np.where(hidden, np.nan, seen[:, :, column])
     truth = np.where(hidden, forcing[:, :, index], np.nan)
@@ -143,16 +144,6 @@ def _scores(truth: Floats, guesses: dict[str, Floats]) -> dict[str, float]:
     """Count the sites and score every system."""
     count = int((np.isfinite(truth).sum(1) > 30).sum())
     return {"sites": count} | {k: _median_nse(truth, v) for k, v in guesses.items()}
-
-
-def _implied(variable: str) -> set[str]:
-    """Variables hidden with `variable` because one follows from the other."""
-    humidity = {"relative_humidity", "vapour_pressure"}
-    heat = {"temperature", "potential_evapotranspiration"}
-    for family in (humidity, heat):
-        if variable in family:
-            return family
-    return {variable}
 
 
 def _median_nse(truth: Floats, rebuilt: Floats) -> float:
@@ -227,16 +218,20 @@ def _attribute_sets(
     corpus: Corpus, roles: pd.Series
 ) -> Iterator[tuple[Floats, Floats, Floats, Floats, Floats]]:
     """Held-out and training attributes of the sources that have many, with forcing."""
-    for name in ("camels-era5land", "caravan"):
-        shard = corpus.shards[name]
+    for name, shard in corpus.shards.items():
+        if "elevation" not in shard.attributes:
+            continue
         role = roles[corpus.sites["source"] == name].to_numpy()
-        columns = list(corpus.attributes)
-        table = shard.attributes.reindex(columns=columns).to_numpy(np.float32)
-        full = np.isfinite(table[:, columns.index("elevation")])
-        held = np.flatnonzero((role == "held out") & full)
-        days = min(365, shard.days)
-        batch = corpus.batch(name, held, np.zeros(len(held), np.int64), days)
+        table = corpus.tables[name]
+        full = np.isfinite(table[:, corpus.attributes.index("elevation")])
+        held = np.flatnonzero((role == "held out") & full & (shard.sites["days"] > 0))
         train = table[(role == "train") & full]
+        if len(held) < FEWEST or len(train) < FEWEST:
+            continue
+        days = min(365, shard.days)
+        seen = np.pad(shard.observed[held].sum(0).cumsum(), (1, 0))
+        best = int((seen[days:] - seen[:-days]).argmax())
+        batch = corpus.batch(name, held, np.full(len(held), best), days)
         yield table[held], train, batch.forcing, batch.day_of_year[0], batch.latitude
 
 

@@ -7,11 +7,12 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,9 +20,17 @@ from torch import Tensor
 from xstefaland.errors import InputError
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import EncoderConfig, StefaLand
-from xstefaland.training.corpus import Batch, Corpus, left_out_sites, masks, statistics
+from xstefaland.training.corpus import (
+    Batch,
+    Corpus,
+    masks,
+    statistics,
+    training_values,
+)
+from xstefaland.training.epochs import Epochs
 from xstefaland.training.losses import autoencoder_loss
-from xstefaland.training.masking import Masking, attribute_mask, forcing_mask
+from xstefaland.training.places import left_out_sites
+from xstefaland.training.rendering import Rendering, Shown, render
 
 logger = logging.getLogger("xstefaland")
 
@@ -39,6 +48,7 @@ LOGGED = {  # skewed variables are scaled after log1p
     "gdp_per_capita",
     "low_prec_dur",
 }
+_BATCHES, _UPDATES = 1, 2  # streams of random numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +72,15 @@ class Pretraining:
     static_weight : float
         Weight of the attributes' loss.
     share_left_out : float
-        Share of places (half-degree cells) held out.
+        Chance of a place (half-degree cell) to be held out.
     left_out_seed : int
-        Of the draw of those places. With 3 every source has sites in them, 57 CAMELS
-        basins and 16 stations with soil moisture among them (chosen before training).
-    short_windows : float
-        Share of batches cut to a random shorter length.
+        Of the draw of those places. With 9 every source of the bundled weights has
+        sites in them, 77 CAMELS-US basins and 14 stations with a year of soil moisture
+        among them (chosen before training).
+    epoch_windows : int
+        Windows of an epoch; sources share them by their weights.
+    causal_share : float
+        Share of batches that are read causally: a day sees the days before it alone.
     precision : {"bfloat16", "float32"}
         Arithmetic of the forward pass.
     seed : int
@@ -76,8 +89,8 @@ class Pretraining:
         Between checkpoints.
     model : mapping
         Overrides of :class:`~xstefaland.model.EncoderConfig`.
-    masking : Masking
-        What is hidden.
+    rendering : Rendering
+        What is hidden, and how else batches are changed.
     """
 
     steps: int
@@ -89,13 +102,14 @@ class Pretraining:
     seen_weight: float = 0.2
     static_weight: float = 0.5
     share_left_out: float = 0.1
-    left_out_seed: int = 3
-    short_windows: float = 0.1
+    left_out_seed: int = 9
+    epoch_windows: int = 8192
+    causal_share: float = 0.0
     precision: str = "bfloat16"
     seed: int = 0
     checkpoint_minutes: float = 5.0
     model: Mapping[str, Any] = field(default_factory=dict)
-    masking: Masking = field(default_factory=Masking)
+    rendering: Rendering = field(default_factory=Rendering)
 
 
 def new_model(corpus: Corpus, settings: Pretraining) -> StefaLand:
@@ -125,22 +139,11 @@ def variable_statistics(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Scaling of forcings and attributes from training sites, variable by variable."""
     keep = masks(corpus, roles(corpus, settings), ["train"])
-    forcing, attributes = [], []
-    for name in corpus.forcing:
-        parts = [
-            np.asarray(s.forcing[keep[n], ::7, s.variables.index(name)]).ravel()
-            for n, s in corpus.shards.items()
-            if name in s.variables
-        ]
-        forcing.append(_entry(name, np.concatenate(parts)))
-    for name in corpus.attributes:
-        parts = [
-            s.attributes[name].to_numpy(np.float32)[keep[n]]
-            for n, s in corpus.shards.items()
-            if name in s.attributes
-        ]
-        attributes.append(_entry(name, np.concatenate(parts)))
-    return forcing, attributes
+    forcing, attributes = training_values(corpus, keep)
+    return (
+        [_entry(name, values) for name, values in forcing.items()],
+        [_entry(name, values) for name, values in attributes.items()],
+    )
 
 
 def _entry(name: str, values: NDArray[np.float32]) -> dict[str, Any]:
@@ -154,7 +157,7 @@ def _entry(name: str, values: NDArray[np.float32]) -> dict[str, Any]:
     }
 
 
-def roles(corpus: Corpus, settings: Pretraining) -> Any:
+def roles(corpus: Corpus, settings: Pretraining) -> pd.Series:
     """Role of each corpus site: "train", "held out" or "dropped"."""
     return left_out_sites(corpus.sites, settings.share_left_out, settings.left_out_seed)
 
@@ -203,7 +206,13 @@ class _Run:
     def __init__(self, corpus: Corpus, folder: Path, settings: Pretraining) -> None:
         self.corpus, self.folder, self.settings = corpus, folder, settings
         self.model = new_model(corpus, settings).train()
-        self.keep = masks(corpus, roles(corpus, settings), ["train"])
+        self.epochs = Epochs(
+            corpus,
+            masks(corpus, roles(corpus, settings), ["train"]),
+            window=self.model.config.window,
+            size=settings.batch_size,
+            windows=settings.epoch_windows,
+        )
         self.groups = [str(CATALOGUE[n].group) for n in corpus.attributes]
         self.optimiser = torch.optim.AdamW(
             self._parameter_groups(), settings.learning_rate, betas=(0.9, 0.98)
@@ -229,15 +238,8 @@ class _Run:
     def batches(self) -> Iterator[Batch]:
         """Endless batches from where the run stands."""
         while True:
-            stream = self.corpus.epoch(
-                self.settings.seed * 1000 + self.epoch,
-                window=self.model.config.window,
-                size=self.settings.batch_size,
-                keep=self.keep,
-            )
-            for index, batch in enumerate(stream):
-                if index < self.done:
-                    continue
+            seed = _BATCHES, self.settings.seed, self.epoch
+            for batch in self.epochs.batches(*seed, first=self.done):
                 self.done += 1
                 yield batch
             self.epoch, self.done = self.epoch + 1, 0
@@ -245,19 +247,16 @@ class _Run:
     def update(self, batch: Batch) -> dict[str, float]:
         """One step of the optimiser."""
         settings = self.settings
-        rng = np.random.default_rng([settings.seed, self.step])
-        batch = _shorten(batch, rng, settings.short_windows)
-        latitude = np.where(
-            rng.random(len(batch.latitude)) < settings.masking.drop_latitude,
-            np.float32(np.nan),
-            batch.latitude,
+        rng = np.random.default_rng([_UPDATES, settings.seed, self.step])
+        corpus, rendering = self.corpus, settings.rendering
+        causal = bool(rng.random() < settings.causal_share)
+        shown = render(
+            batch, corpus.forcing, self.groups, corpus.climate, rendering, rng
         )
-        batch = replace(batch, latitude=latitude)
-        hidden = _draw_masks(rng, batch, self.groups, settings.masking)
         rate = settings.learning_rate * self._rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        series, static = _losses(self.model, batch, hidden, settings)
+        series, static = _losses(self.model, shown, settings, causal)
         loss = series + settings.static_weight * static
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -265,7 +264,7 @@ class _Run:
         if math.isfinite(norm):
             self.optimiser.step()
         self.step += 1
-        self.samples += batch.forcing.shape[0] * batch.forcing.shape[1] / 365
+        self.samples += shown.batch.day_of_year.size / 365
         return {
             "series": float(series.detach()),
             "static": float(static.detach()),
@@ -311,33 +310,15 @@ class _Run:
         self.step, self.epoch, self.done, self.samples = state["position"]
 
 
-def _shorten(batch: Batch, rng: np.random.Generator, share: float) -> Batch:
-    days = batch.forcing.shape[1]
-    if rng.random() >= share or days < 120:
-        return batch
-    days = int(rng.integers(60, days))
-    return replace(
-        batch,
-        forcing=batch.forcing[:, :days],
-        day_of_year=batch.day_of_year[:, :days],
-    )
-
-
-def _draw_masks(
-    rng: np.random.Generator, batch: Batch, groups: list[str], masking: Masking
-) -> tuple[Tensor, Tensor]:
-    """Draw masks over the variables that the batch's source has."""
-    samples, days, variables = batch.forcing.shape
-    have = np.flatnonzero(np.isfinite(batch.forcing).any((0, 1)))
-    series = np.ones((samples, days, variables), bool)
-    series[:, :, have] = forcing_mask(rng, samples, days, len(have), masking)
-    static = attribute_mask(rng, samples, groups, masking)
-    return torch.from_numpy(series), torch.from_numpy(static)
-
-
 def _losses(
-    model: StefaLand, batch: Batch, hidden: tuple[Tensor, Tensor], settings: Pretraining
+    model: StefaLand, shown: Shown, settings: Pretraining, causal: bool
 ) -> tuple[Tensor, Tensor]:
+    """Losses of the series and of the attributes."""
+    batch = shown.batch
+    hidden = (
+        torch.from_numpy(shown.forcing_mask),
+        torch.from_numpy(shown.attribute_mask),
+    )
     forcing = torch.from_numpy(batch.forcing)
     attributes = torch.from_numpy(batch.attributes)
     low = settings.precision == "bfloat16"
@@ -349,6 +330,7 @@ def _losses(
             latitude=torch.from_numpy(batch.latitude),
             forcing_mask=hidden[0],
             attribute_mask=hidden[1],
+            causal=causal,
         )
         series, static = model.decode(tokens)
     seen = settings.seen_weight

@@ -15,7 +15,7 @@ from xstefaland.training.corpus import Corpus
 from xstefaland.training.fitting import head_statistics
 from xstefaland.training.pretraining import Pretraining, variable_statistics
 from xstefaland.training.tasks import Task
-from xstefaland.weights.card import Card, EncoderReference
+from xstefaland.weights.card import READINGS, Card, EncoderReference
 from xstefaland.weights.files import Weights, save
 from xstefaland.weights.registry import BUNDLED, record
 from xstefaland.weights.targets import TARGETS
@@ -116,6 +116,7 @@ def publish_encoder(
         config=model.config.to_dict(),
         forcing=_specs(forcing, model.forcing_scaling),
         attributes=_specs(attributes, model.attribute_scaling),
+        readings=READINGS if settings.causal_share > 0 else READINGS[:1],
         training={"data": corpus.data, **training},
         left_out=tuple(sorted(kept_out)),
         metrics=dict(metrics),

@@ -26,8 +26,8 @@ CLIMATE_INDICES = (
 """Names of the attributes that :func:`climate_indices` returns, in its order."""
 
 MINIMUM_YEARS = 3
-ENOUGH_DAYS = 1040  # three years, of which a site may lack one day in twenty
 DAYS_PER_YEAR = 365.25
+ENOUGH = 0.95  # of the days of the least number of years; a site may lack the rest
 
 
 def complete_years(dates: pd.DatetimeIndex) -> int:
@@ -62,6 +62,7 @@ def climate_indices(
     temperature: npt.ArrayLike,
     potential_evapotranspiration: npt.ArrayLike,
     dates: pd.DatetimeIndex,
+    minimum_years: int = MINIMUM_YEARS,
 ) -> dict[str, Array]:
     """Climate attributes of a daily record (Addor et al., 2017).
 
@@ -78,6 +79,8 @@ def climate_indices(
         Potential evapotranspiration [mm d-1]; all NaN where it is not known.
     dates : pandas.DatetimeIndex, shape (time,)
         Every day of the record.
+    minimum_years : int
+        Complete years that a record must have.
 
     Returns
     -------
@@ -85,7 +88,8 @@ def climate_indices(
         `p_mean`, `pet_mean` [mm d-1], `aridity`, `p_seasonality`, `frac_snow` [1],
         `high_prec_freq`, `low_prec_freq` [d yr-1], `high_prec_dur`, `low_prec_dur` [d],
         `temperature_mean`, `temperature_range` [degC]; float64. NaN where the record
-        has less than three complete years, or a site less than 1040 days with data.
+        has less than `minimum_years` complete years, or a site less than 95 % of their
+        days with data (1040 for three years).
 
     Notes
     -----
@@ -115,21 +119,22 @@ def climate_indices(
         )
     )
     shape = rain.shape[:-1]
-    if days < 365 * MINIMUM_YEARS:
+    if days < 365 * minimum_years:
         return {name: np.full(shape, np.nan) for name in CLIMATE_INDICES}
+    enough = int(ENOUGH * DAYS_PER_YEAR * minimum_years)
     with np.errstate(divide="ignore", invalid="ignore"):  # sites without any data
         indices = {
-            **_precipitation_indices(rain),
-            **_temperature_indices(warm, dates[:days]),
-            **_joint_indices(rain, warm, pet, dates[:days]),
+            **_precipitation_indices(rain, enough),
+            **_temperature_indices(warm, dates[:days], enough),
+            **_joint_indices(rain, warm, pet, dates[:days], enough),
         }
     return {name: indices[name] for name in CLIMATE_INDICES}
 
 
-def _enough(*series: Array) -> Array:
-    """Whether a site has enough days on which all series have data."""
+def _enough(days: int, *series: Array) -> Array:
+    """Whether a site has so many days on which all series have data."""
     valid = np.logical_and.reduce([~np.isnan(values) for values in series])
-    return np.asarray(valid.sum(axis=-1) >= ENOUGH_DAYS)
+    return np.asarray(valid.sum(axis=-1) >= days)
 
 
 def _plain_mean(values: Array) -> Array:
@@ -139,12 +144,12 @@ def _plain_mean(values: Array) -> Array:
     return np.asarray(total / valid.sum(axis=-1))
 
 
-def _mean(values: Array) -> Array:
-    return np.where(_enough(values), _plain_mean(values), np.nan)
+def _mean(values: Array, enough: int) -> Array:
+    return np.where(_enough(enough, values), _plain_mean(values), np.nan)
 
 
-def _precipitation_indices(rain: Array) -> dict[str, Array]:
-    mean = _mean(rain)
+def _precipitation_indices(rain: Array, enough: int) -> dict[str, Array]:
+    mean = _mean(rain, enough)
     days = (~np.isnan(rain)).sum(axis=-1)
     high = (rain > 0) & (rain >= 5 * mean[..., np.newaxis])  # never where none falls
     events = {"high": high, "low": rain < 1}
@@ -164,20 +169,23 @@ def _runs(event: Array) -> Array:
     return np.asarray(starts.sum(axis=-1) + event[..., 0])
 
 
-def _temperature_indices(warm: Array, dates: pd.DatetimeIndex) -> dict[str, Array]:
+def _temperature_indices(
+    warm: Array, dates: pd.DatetimeIndex, enough: int
+) -> dict[str, Array]:
     month = np.asarray(dates.month)[:, np.newaxis] == np.arange(1, 13)  # (time, 12)
     valid = ~np.isnan(warm)
     total = np.where(valid, warm, 0).astype(np.float64) @ month
     cycle = total / (valid.astype(np.float64) @ month)  # (..., 12)
-    mean = _mean(warm)
+    mean = _mean(warm, enough)
     spread = np.where(np.isnan(mean), np.nan, cycle.max(axis=-1) - cycle.min(axis=-1))
     return {"temperature_mean": mean, "temperature_range": spread}
 
 
 def _joint_indices(
-    rain: Array, warm: Array, pet: Array, dates: pd.DatetimeIndex
+    rain: Array, warm: Array, pet: Array, dates: pd.DatetimeIndex, enough: int
 ) -> dict[str, Array]:
-    mean, pet_mean = _mean(rain), _mean(pet)
+    mean, pet_mean = _mean(rain, enough), _mean(pet, enough)
+    known = _enough(enough, rain, warm)
     both = ~np.isnan(rain) & ~np.isnan(warm)
     total = np.where(both, rain, 0).sum(axis=-1, dtype=np.float64)
     snow = np.where(both & (warm < 0), rain, 0).sum(axis=-1, dtype=np.float64)
@@ -187,8 +195,8 @@ def _joint_indices(
     return {
         "pet_mean": pet_mean,
         "aridity": pet_mean / mean,  # infinite where no rain falls
-        "frac_snow": np.where(_enough(rain, warm), snow / total, np.nan),
-        "p_seasonality": np.where(_enough(rain, warm), timing / rainy, np.nan),
+        "frac_snow": np.where(known, snow / total, np.nan),
+        "p_seasonality": np.where(known, timing / rainy, np.nan),
     }
 
 
