@@ -102,6 +102,18 @@ def test_attributes_are_scored_beside_their_neighbours(tmp_path: Path) -> None:
     assert (table["stefaland"] < 0.5).all()
 
 
+def test_a_source_with_one_group_of_attributes_has_no_neighbours(
+    tmp_path: Path,
+) -> None:
+    """Nothing is left to be near by; the source is passed over."""
+    ds = example_points(120, 400).drop_vars(["clay", "frac_forest"])
+    write_shard(tmp_path / "corpus" / "own", ds)
+    many = Corpus(tmp_path / "corpus")
+    run = Pretraining(steps=1, share_left_out=0.3, model=TINY)
+    model = new_model(many, run).eval()
+    assert evaluate_attributes(model, many, roles(many, run)).empty
+
+
 def test_only_held_out_sites_are_scored(corpus: Corpus) -> None:
     """Three sites of one source; the others are of no account."""
     model = new_model(corpus, Pretraining(steps=1, model=TINY)).eval()
