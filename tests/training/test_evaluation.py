@@ -100,3 +100,39 @@ def test_attributes_are_scored_beside_their_neighbours(tmp_path: Path) -> None:
     assert set(table.index) >= {"soil", "topography", "vegetation"}
     assert (table["knn"] < 0.5).all()  # attributes are drawn independently
     assert (table["stefaland"] < 0.5).all()
+
+
+def test_a_source_with_one_group_of_attributes_has_no_neighbours(
+    tmp_path: Path,
+) -> None:
+    """Nothing is left to be near by; the source is passed over."""
+    ds = example_points(120, 400).drop_vars(["clay", "frac_forest"])
+    write_shard(tmp_path / "corpus" / "own", ds)
+    many = Corpus(tmp_path / "corpus")
+    run = Pretraining(steps=1, share_left_out=0.3, model=TINY)
+    model = new_model(many, run).eval()
+    assert evaluate_attributes(model, many, roles(many, run)).empty
+
+
+def test_only_held_out_sites_are_scored(corpus: Corpus) -> None:
+    """Three sites of one source; the others are of no account."""
+    model = new_model(corpus, Pretraining(steps=1, model=TINY)).eval()
+    role = pd.Series("train", index=corpus.sites.index)
+    held = corpus.sites["site"].isin(["long-site003", "long-site010", "long-site011"])
+    role[held] = "held out"
+    role[corpus.sites["source"] == "short"] = "dropped"
+    table = evaluate_forcing(model, corpus, role)
+    assert set(table["source"]) == {"long"}
+    assert set(table["sites"]) == {3}
+
+
+def test_records_carry_their_own_days(tmp_path: Path) -> None:
+    """The last five years of a longer record, on the right dates."""
+    ds = example_points(2, 2200, start="1999-01-17")
+    shard = write_shard(tmp_path / "corpus" / "own", ds)
+    many = Corpus(tmp_path / "corpus")
+    forcing, dates = evaluation._records(many, shard, np.array([1]))
+    assert len(dates) == forcing.shape[1] == 5 * 365
+    assert dates[-1] == ds.indexes["time"][-1]
+    warm = forcing[0, :, many.forcing.index("temperature")]
+    np.testing.assert_array_equal(warm, ds["temperature"][1, -1825:])

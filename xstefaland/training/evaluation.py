@@ -242,6 +242,8 @@ def _neighbours(
     from sklearn.neighbors import NearestNeighbors
 
     usable = other & (np.isfinite(train).mean(0) > 0.5)
+    if not usable.any():  # the source has no other group
+        return np.full((len(held), int(members.sum())), np.nan, np.float32)
     near = NearestNeighbors(n_neighbors=10).fit(np.nan_to_num(train[:, usable]))
     index = near.kneighbors(np.nan_to_num(held[:, usable]), return_distance=False)
     return np.asarray(np.nan_to_num(train[index][:, :, members]).mean(1), np.float32)
