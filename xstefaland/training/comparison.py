@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
-from xstefaland.errors import (
-    MissingVariableError,
-    UnknownTargetError,
-    WeightsError,
-)
-from xstefaland.inference import api
-from xstefaland.inputs.examine import Hints
+from xstefaland.errors import UnknownTargetError, WeightsError
 from xstefaland.model import HeadConfig
 from xstefaland.training.choices import form_of
 from xstefaland.training.fitting import Finetuning, fit, predict_sites, score_sites
-from xstefaland.training.tasks import Records, Task
+from xstefaland.training.tasks import Task
 from xstefaland.training.versions import Version
 from xstefaland.weights import resolve_head
 from xstefaland.weights.files import Weights
@@ -147,65 +140,42 @@ def skipped(task: Task) -> int:
     return YEAR if min(len(r.dates) for r in task.records) > 2 * YEAR else 0
 
 
-def score_bundled(
-    task: Task, data: Mapping[str, xr.Dataset], hints: Hints, observed: str
-) -> pd.DataFrame | None:
-    """Score the registry's head for the target on the same sites.
+def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
+    """Score the registry's head for the target on the same sites and embeddings.
 
     Parameters
     ----------
-    task : Task
-        Sites and observations.
-    data, hints, observed
-        As the user gave them.
+    run : Run
+        What is trained.
+    version : Version
+        The complete inputs.
 
     Returns
     -------
     DataFrame or None
-        None where there is no head of this target in these units, it cannot be had, or
-        the data lack what it needs.
+        None where there is no head of this target in these units on this encoder that
+        reads the same way, or it cannot be had.
     """
-    name = task.target.name
-    results = []
+    name = run.task.target.name
     try:
-        (spec,) = (t for t in resolve_head(name).card.targets if t.name == name)
-        if spec.units != task.target.units:
-            return None
-        for records in task.records:
-            ds = data[records.name].drop_vars(observed)
-            answer = api.predict(
-                ds,
-                name,
-                rename=hints.rename,
-                units=_present(hints.units, ds),
-                latitude=hints.latitude,
-                climate=hints.climate,
-            )
-            rows = records.rows("train")
-            results.append((records, rows, _on(records, answer, rows)))
-    except (UnknownTargetError, MissingVariableError, WeightsError) as error:
-        logger.info("the bundled head is not compared: %s", error)
+        head = resolve_head(name)
+    except (UnknownTargetError, WeightsError) as error:
+        logger.info("no bundled head is compared: %s", error)
         return None
-    table = score_sites(results, SCORES, skip=skipped(task), minimum=MINIMUM)
+    card = head.card
+    units = {spec.name: spec.units for spec in card.targets}[name]
+    reads = "causal" if run.causal else "two-way"
+    same = card.encoder is not None and card.encoder.sha256 == run.encoder.sha256
+    if not same or units != run.task.target.units or reads not in card.readings:
+        return None
+    config = HeadConfig.from_dict(card.config)
+    results = predict_sites(
+        head.model(), run.task, config, version, role="train", causal=run.causal
+    )
+    column = config.targets.index(name)
+    chosen = [(r, rows, answer[..., column:]) for r, rows, answer in results]
+    table = score_sites(chosen, SCORES, skip=skipped(run.task), minimum=MINIMUM)
     return table.assign(system=BUNDLED, fold=-1)
-
-
-def _present(units: Mapping[str, str] | None, ds: xr.Dataset) -> dict[str, str] | None:
-    return {k: v for k, v in units.items() if k in ds.variables} if units else None
-
-
-def _on(
-    records: Records, answer: xr.DataArray, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Bring an answer to the sites and days of records, ``(site, day, 1)``."""
-    dims = [dim for dim in answer.dims if dim != "time"]
-    values = answer.transpose(*dims, "time").data
-    values = values.reshape(-1, values.shape[-1])[records.positions[rows]]
-    days = pd.DatetimeIndex(answer["time"].values).floor("D")
-    where = records.dates.get_indexer(days)
-    out = np.full((len(rows), len(records.dates)), np.nan, np.float32)
-    out[:, where[where >= 0]] = np.asarray(values)[:, where >= 0]
-    return out[..., None]
 
 
 def summary(scores: pd.DataFrame) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def finetune(
     with bar:
         _claim(run, labels)
         title = name or f"{spec.name}-{choices.form_of(config)}"
-        weights = _finetuned(run, labels, title, data, hints, source)
+        weights = _finetuned(run, labels, title, data, source)
     if progress:
         minutes = weights.card.training["minutes"]
         tqdm.write(comparison.report(_scores(run), weights, minutes))
@@ -207,7 +207,7 @@ def _hints(
 def _data(ds: xr.Dataset | Data) -> Data:
     """Name every data set; one alone is called "data"."""
     data: dict[str, Any] = {"data": ds}
-    if isinstance(ds, Mapping) and not isinstance(ds, xr.Dataset):
+    if not isinstance(ds, xr.Dataset | xr.DataArray):
         data = dict(ds)
     problems = choices.data_name_problems(list(data))
     problems += [
@@ -261,7 +261,6 @@ def _finetuned(
     folds: NDArray[np.int64] | None,
     title: str,
     data: Data,
-    hints: Hints,
     observed: str,
 ) -> Weights:
     """Score by cross-validation, train on all sites, and write the weights file."""
@@ -274,9 +273,7 @@ def _finetuned(
     run.bar.reset(heads * run.settings.updates)
     if folds is not None:
         scores = comparison.cross_validate(run, versions, folds)
-        bundled = None
-        if not run.causal:  # the bundled heads read both ways
-            bundled = comparison.score_bundled(run.task, data, hints, observed)
+        bundled = comparison.score_bundled(run, versions[0])
         pd.concat([scores, bundled]).to_csv(run.folder / SCORES, index=False)
     head = comparison.trained(run, run.task, run.config, versions, "final")
     minutes = round((time.monotonic() - started) / 60, 2)

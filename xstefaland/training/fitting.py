@@ -64,9 +64,9 @@ class Finetuning:
     """
 
     updates: int = 300
-    batch_size: int = 16
+    batch_size: int = 12
     days: int = 365
-    warmup: int = 120
+    warmup: int = 90
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     per_site: bool | None = None

@@ -18,7 +18,7 @@ from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import StefaLand
 from xstefaland.training.tasks import Floats, Records, Task
 
-AT_ONCE = 16
+AT_ONCE = 4
 """Sites that are embedded together."""
 
 Cache = Mapping[str, NDArray[np.float16]]
