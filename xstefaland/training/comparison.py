@@ -166,6 +166,7 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
     units = {spec.name: spec.units for spec in card.targets}[name]
     reads = "causal" if run.causal else "two-way"
     same = card.encoder is not None and card.encoder.sha256 == run.encoder.sha256
+    same = same and version.embeddings is not None
     if not same or units != run.task.target.units or reads not in card.readings:
         return None
     config = HeadConfig.from_dict(card.config)
