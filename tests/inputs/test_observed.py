@@ -22,7 +22,9 @@ ASKED = Requirements((RAIN, WARMTH))
 FLOW = VariableSpec("streamflow", "mm d-1", minimum=0.0)
 
 
-def measured(values: object, units: str | None = "mm d-1", **attrs: object) -> xr.Dataset:
+def measured(
+    values: object, units: str | None = "mm d-1", **attrs: object
+) -> xr.Dataset:
     """Two sites, three days of weather, and some observed values."""
     ds = example_points(2, 3)
     if units is not None:
@@ -50,7 +52,9 @@ def read(ds: xr.Dataset, wanted: VariableSpec = FLOW, **more: object) -> np.ndar
 )
 def test_units_become_those_of_the_target(units, wanted, value, expected):
     """An amount of a day is a rate; Kelvin have an offset; percent are hundredths."""
-    np.testing.assert_allclose(read(measured(value, units), wanted), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        read(measured(value, units), wanted), expected, rtol=1e-6
+    )
 
 
 def test_a_volume_is_refused_with_the_way_to_a_depth():
@@ -61,7 +65,7 @@ def test_a_volume_is_refused_with_the_way_to_a_depth():
 
 def test_units_must_be_stated_or_given():
     """Nothing is guessed; `units=` goes before what the Dataset says."""
-    with pytest.raises(InputError, match="units={'q': 'mm d-1'}"):
+    with pytest.raises(InputError, match=r"units=\{'q': 'mm d-1'\}"):
         read(measured(1.0, None))
     assert read(measured(1.0, "furlong"), units="m d-1")[0, 0] == 1000
 
@@ -167,5 +171,5 @@ def test_inputs_that_tell_the_answer(name, hints, telling):
     share = xr.full_like(ds.precipitation, 50.0).assign_attrs(units="percent")
     depth = xr.full_like(ds.precipitation, 9.0).assign_attrs(units="mm")
     ds = ds.assign(relative_humidity=share)
-    ds[name] = ds[name] if name in ds else depth
+    ds[name] = ds.get(name, depth)
     assert inputs_that_tell(ds, name, asked, hints) == telling

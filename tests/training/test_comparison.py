@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tqdm import tqdm
 
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.testing import example_points, tiny_weights
@@ -43,7 +42,7 @@ def run(tmp_path: Path) -> Run:
     settings = Finetuning(
         updates=3, batch_size=4, days=60, warmup=10, precision="float32"
     )
-    return Run(task, encoder, config, settings, tmp_path, False, tqdm(disable=True))
+    return Run(task, encoder, config, settings, tmp_path, False)
 
 
 def test_every_site_is_scored_by_a_head_that_never_saw_it(run):

@@ -46,7 +46,9 @@ def make(observed: str = "flow", target: TargetSpec | None = None) -> Task:
     """A task whose last four sites are held out."""
     spec = target or TARGETS["streamflow"]
     asked = asked_of_data(plan_encoder(tiny_weights())[1], spec, frozenset())
-    task = make_task([read_records(data(), spec, asked, observed=observed)], spec, asked)
+    task = make_task(
+        [read_records(data(), spec, asked, observed=observed)], spec, asked
+    )
     roles = ["train"] * 8 + ["held out"] * 4
     return task.with_roles(dict(zip(task.sites["site"], roles, strict=True)))
 

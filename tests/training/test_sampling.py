@@ -52,7 +52,9 @@ def config(kind: str = "lstm") -> HeadConfig:
     )
 
 
-def sampler(made: Task, versions: list[Version] | None = None, **more: object) -> Sampler:
+def sampler(
+    made: Task, versions: list[Version] | None = None, **more: object
+) -> Sampler:
     """Windows of 50 days, 20 of them to warm up."""
     entries = {"days": 30, "warmup": 20, "batch_size": 8, **more}
     return Sampler(made, config(), versions or [Version(None, None)], **entries)

@@ -119,7 +119,9 @@ def test_lazy_data_is_computed_for_the_chosen_sites_alone(ds, asked):
 
     lazy = ds.chunk(site=1)
     lazy["precipitation"] = lazy.precipitation.copy(
-        data=lazy.precipitation.data.map_blocks(watch, dtype="f4", meta=np.empty((0, 0)))
+        data=lazy.precipitation.data.map_blocks(
+            watch, dtype="f4", meta=np.empty((0, 0))
+        )
     )
     with dask.config.set(scheduler="sync"):
         records = read(lazy, asked)
@@ -134,9 +136,9 @@ def test_all_problems_of_inputs_and_observations_are_told_at_once(ds, asked):
     del ds.precipitation.attrs["units"]
     with pytest.raises(InputError) as error:
         read(ds, asked, hints=Hints(units={"flow": "m"}, rename={"no": "elevation"}))
-    assert "'precipitation': \"mm d-1\"" in str(error.value).replace('{"', "{'").replace(
-        '": "', "': \""
-    )
+    assert "'precipitation': \"mm d-1\"" in str(error.value).replace(
+        '{"', "{'"
+    ).replace('": "', "': \"")
     ds["flow"].attrs["units"] = "degC"
     with pytest.raises(InputError) as error:
         read(ds, asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
+from tqdm.auto import tqdm
 
 from xstefaland.errors import UnknownTargetError, WeightsError
 from xstefaland.model import HeadConfig
@@ -52,7 +53,7 @@ class Run:
     causal : bool
         How the encoder reads.
     bar : tqdm
-        Shows the updates of all heads.
+        Shows how far the run is.
     """
 
     task: Task
@@ -61,7 +62,7 @@ class Run:
     settings: Finetuning
     folder: Path
     causal: bool
-    bar: Any
+    bar: Any = field(default_factory=lambda: tqdm(disable=True))
 
     def systems(self) -> dict[str, HeadConfig]:
         """Return what is cross-validated: the head, and an LSTM without embedding."""

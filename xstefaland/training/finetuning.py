@@ -175,12 +175,11 @@ def finetune(
     config = choices.head_config(task, head, width, causal)
     labels = choices.choose_folds(task, folds)
     place = Path(folder or tempfile.mkdtemp(prefix="xstefaland-"))
-    bar = tqdm(disable=not progress, unit=" updates", mininterval=0.5)
-    run = Run(task, opened, config, settings or Finetuning(), place, causal, bar)
-    with bar:
-        _claim(run, labels)
-        title = name or f"{spec.name}-{choices.form_of(config)}"
-        weights = _finetuned(run, labels, title, data, source)
+    run = Run(task, opened, config, settings or Finetuning(), place, causal)
+    _claim(run, labels)
+    title = name or f"{spec.name}-{choices.form_of(config)}"
+    with tqdm(disable=not progress, delay=0.5, mininterval=0.5) as bar:
+        weights = _finetuned(replace(run, bar=bar), labels, title, data, source)
     if progress:
         minutes = weights.card.training["minutes"]
         tqdm.write(comparison.report(_scores(run), weights, minutes))
@@ -362,8 +361,9 @@ def _versions(run: Run) -> list[Version]:
     dropped = drop_inputs(task, required, run.settings.seed + 1)
     if run.config.kind == "lstm":
         return [Version(None, None), Version(dropped, None)]
-    run.bar.reset(2 * len(task.sites))
+    used = (task.sites["role"] != "dropped").sum()
     run.bar.unit = " sites"
+    run.bar.reset(2 * used)
     model: Any = run.encoder.model()
     versions = []
     for name, hidden in (("full", None), ("dropped", dropped)):

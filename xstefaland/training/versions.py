@@ -124,7 +124,7 @@ def cache_embeddings(
     for records in task.records:
         path = folder / f"{records.name}.npy"
         if path.exists():
-            tell(len(records.sites))
+            tell(len(_used(records)))
         else:
             _embed(encoder, task, records, path, hidden, causal, tell)
         caches[records.name] = np.load(path, mmap_mode="r")
@@ -149,7 +149,7 @@ def _embed(
     shape = (count, days, config.d_model)
     out = np.lib.format.open_memmap(unfinished, "w+", np.float16, shape)
     day = records.dates.day_of_year.to_numpy(np.float32)
-    used = np.flatnonzero(records.sites["role"] != "dropped")
+    used = _used(records)
     for first in range(0, len(used), AT_ONCE):
         part = used[first : first + AT_ONCE]
         forcing, attributes = hide(records, hidden, part)
@@ -164,3 +164,8 @@ def _embed(
         tell(len(part))
     out.flush()
     unfinished.rename(path)
+
+
+def _used(records: Records) -> NDArray[np.int64]:
+    """Positions of the sites that are not dropped."""
+    return np.flatnonzero(records.sites["role"] != "dropped")
