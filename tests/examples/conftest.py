@@ -11,11 +11,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from xstefaland import testing
 from xstefaland.testing import tiny_head, tiny_weights
 from xstefaland.weights import Weights, read, registry, save
+from xstefaland.weights.network import LIMITS
 from xstefaland.weights.registry import record
 from xstefaland.weights.targets import TARGETS
 
@@ -41,16 +43,24 @@ def _imported(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module examples/readers.py."""
+    return _imported("readers", monkeypatch)
+
+
+@pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module examples/demo.py."""
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    _imported("pictures", monkeypatch)
+    for name in ("readers", "pictures"):
+        _imported(name, monkeypatch)
     return _imported("demo", monkeypatch)
 
 
 @pytest.fixture
 def embeddings(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module examples/embeddings_sklearn.py."""
+    _imported("readers", monkeypatch)
     return _imported("embeddings_sklearn", monkeypatch)
 
 
@@ -62,7 +72,12 @@ def _published(weights: Weights, folder: Path, name: str) -> Weights:
         encoder = read(folder / "stefaland-base-v1.safetensors")
         reference = replace(card.encoder, name=encoder.name, sha256=encoder.sha256)
         card = replace(card, encoder=reference)
-    return save(folder / f"{name}.safetensors", load_file(weights.path), card)
+    state = load_file(weights.path)
+    for limit, none in LIMITS.items():
+        if limit in state:
+            stated = [getattr(target, limit) for target in targets]
+            state[limit] = torch.tensor([none if x is None else x for x in stated])
+    return save(folder / f"{name}.safetensors", state, card)
 
 
 @pytest.fixture
