@@ -48,13 +48,14 @@ def run(tmp_path: Path) -> Run:
 def test_every_site_is_scored_by_a_head_that_never_saw_it(run):
     """The scores of a fold are those of a head trained on the other folds."""
     folds = np.array([0, 1, 0, 1, -1, -1])
-    scores = cross_validate(run, BARE, folds)
+    masks = np.ones((6, len(run.task.forcing_names)), bool), np.ones((6, 4), bool)
+    scores = cross_validate(run, [*BARE, Version({"data": masks}, None)], folds)
     ids = run.task.sites["site"]
     assert sorted(scores["site"]) == sorted(ids[:4])
     assert scores["system"].unique().tolist() == ["lstm"]
     roles = ["held out", "train", "held out", "train", "train", "train"]
     task = run.task.with_roles(dict(zip(ids, roles, strict=True)))
-    head = fit(task, run.config, BARE, run.settings)
+    head = fit(task, run.config, [*BARE, Version({"data": masks}, None)], run.settings)
     results = predict_sites(head, task, run.config, BARE[0])
     own = score_sites(results, comparison.SCORES, minimum=comparison.MINIMUM, skip=0)
     of_fold = scores[scores["fold"] == 0].reset_index(drop=True)

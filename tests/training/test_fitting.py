@@ -10,6 +10,7 @@ import pytest
 import torch
 import xarray as xr
 
+from xstefaland.errors import InputError
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.model import HeadConfig
 from xstefaland.testing import example_points, tiny_weights
@@ -203,6 +204,41 @@ def test_limits_are_the_target_s(task):
     config = head_config(task, "lstm-hbv", 16, causal=False)
     balance = fit(task, config, BARE, short(0))
     assert balance.minimum.tolist() == [0.0] * 12
+
+
+def test_large_values_are_learned_like_small_ones(task):
+    """In hundredths of a millimetre the same relation holds (snow has 100 mm)."""
+    large = make()
+    large.records[0].observed[:] *= 100
+    config, settings = form(task), short(100, learning_rate=1e-2)
+    medians = []
+    for each in (task, large):
+        head = fit(each, config, BARE, settings)
+        scores = score_sites(predict_sites(head, each, config, BARE[0]), ["nse"])
+        medians.append(scores["nse"].median())
+    assert medians[1] == pytest.approx(medians[0], abs=0.1)
+    assert medians[1] > 0.6
+
+
+def test_a_run_that_trains_nothing_is_given_up(task):
+    """Infinite observations give no gradient: this is said, not hidden."""
+    broken = make()
+    broken.records[0].observed[:, ::2] = np.inf
+    with pytest.raises(InputError, match="the gradient of 'streamflow' is no number"):
+        fit(broken, form(broken), BARE, short(30))
+
+
+def test_causal_predictions_have_no_spinup(task):
+    """The first days are those of a cold start; with spin-up they are not."""
+    config = form(task)
+    head = fit(task, config, BARE, short(3))
+    ((_, _, cold),) = predict_sites(head, task, config, BARE[0], causal=True)
+    ((_, _, warm),) = predict_sites(head, task, config, BARE[0])
+    other = make()
+    other.records[0].forcing[:, 50:] += 5
+    ((_, _, later),) = predict_sites(head, other, config, BARE[0], causal=True)
+    np.testing.assert_array_equal(cold[:, :50], later[:, :50])
+    assert not np.array_equal(cold[:, :5], warm[:, :5])
 
 
 def test_hbv_is_trained_on_its_first_flux(task):

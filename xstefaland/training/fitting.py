@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xstefaland import metrics
+from xstefaland.errors import InputError
 from xstefaland.model import HeadConfig, build_head
 from xstefaland.model.trunks import SPINUP_DAYS
 from xstefaland.training.corpus import statistics
@@ -31,6 +32,9 @@ from xstefaland.weights.targets import TARGETS, TargetSpec
 
 MEDIAN = 0.5
 """The quantile that stands for the answer in scores."""
+
+PATIENCE = 20
+"""Updates in a row without a finite gradient after which a run is given up."""
 
 RISE = 50
 """Updates until the full learning rate."""
@@ -107,6 +111,11 @@ def fit(
     -------
     Module
         The trained head in evaluation mode.
+
+    Raises
+    ------
+    InputError
+        When gradients are no numbers for many updates in a row.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -140,7 +149,7 @@ def _run(
     optimiser = torch.optim.AdamW(
         head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
-    first = _resume(checkpoint, head, optimiser)
+    first, skipped = _resume(checkpoint, head, optimiser), 0
     head.train()
     for number in range(first, settings.updates):
         for group in optimiser.param_groups:
@@ -150,14 +159,26 @@ def _run(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        if math.isfinite(norm):
+        skipped = 0 if math.isfinite(norm) else skipped + 1
+        if not skipped:
             optimiser.step()
+        elif skipped == PATIENCE:
+            raise InputError(_no_gradient(target, number))
         done = number + 1
         due = done % settings.checkpoint_updates == 0 or done == settings.updates
         if checkpoint is not None and due:
             _save(checkpoint, head, optimiser, done)
         if progress is not None:
             progress(done, float(loss.detach()))
+
+
+def _no_gradient(target: TargetSpec, number: int) -> str:
+    """Say why a run ends that would train nothing."""
+    return (
+        f"none of the {PATIENCE} updates up to {number} could be made: the gradient of "
+        f"'{target.name}' is no number. Look for huge values among inputs and "
+        "observations, or set Finetuning(precision='float32', learning_rate=5e-4)"
+    )
 
 
 def _rate(settings: Finetuning, number: int) -> float:
