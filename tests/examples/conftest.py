@@ -43,24 +43,16 @@ def _imported(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def readers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module examples/readers.py."""
-    return _imported("readers", monkeypatch)
-
-
-@pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module examples/demo.py."""
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    for name in ("readers", "pictures"):
-        _imported(name, monkeypatch)
+    _imported("pictures", monkeypatch)
     return _imported("demo", monkeypatch)
 
 
 @pytest.fixture
 def embeddings(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module examples/embeddings_sklearn.py."""
-    _imported("readers", monkeypatch)
     return _imported("embeddings_sklearn", monkeypatch)
 
 
