@@ -150,7 +150,9 @@ def draw(path: Path, both: xr.Dataset, table: pd.DataFrame) -> None:
             axis.plot(one.time, one.predicted, color=pictures.PREDICTED, lw=1.0)
             axis.set_title(f"{site}, NSE {table.nse[site]:.2f}")
             axis.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
-        axes[0].legend(["observed", "predicted"], loc="upper right", ncols=2)
+        axes[0].legend(
+            ["observed", "predicted"], loc="lower right", bbox_to_anchor=(1, 1), ncols=2
+        )
         figure.suptitle(title, fontsize=11)
         figure.savefig(path)
         plt.close(figure)
