@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import xstefaland
+from xstefaland import metrics
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.testing import example_points, tiny_weights
 from xstefaland.training import comparison
@@ -23,7 +26,7 @@ from xstefaland.training.comparison import (
 )
 from xstefaland.training.fitting import Finetuning, fit, predict_sites, score_sites
 from xstefaland.training.tasks import make_task, read_records
-from xstefaland.training.versions import Version
+from xstefaland.training.versions import Version, cache_embeddings
 from xstefaland.weights import TARGETS
 
 FLOW = TARGETS["streamflow"]
@@ -133,3 +136,23 @@ def test_the_card_and_the_report_say_the_same():
     assert "resconn - bundled: +0.000 [+0.000, +0.000]  (cannot be told apart)" in text
     assert "may have seen some of these sites" in text
     assert "pass folds=3" in report(scores[:0], tiny_weights(), 1.0)
+
+
+def test_the_bundled_head_is_scored_on_its_own_encoder(tmp_path: Path):
+    """As `predict` answers, up to half precision of the embeddings; not in inches."""
+    ds = example_points(2, 400)
+    ds["streamflow"] = (ds.precipitation * 0.5).assign_attrs(units="mm d-1")
+    encoder, asked = plan_encoder(None)
+    asked = asked_of_data(asked, FLOW, frozenset())
+    task = make_task([read_records(ds, FLOW, asked)], FLOW, asked)
+    config = head_config(task, "resconn", 256, causal=False)
+    run = Run(task, encoder, config, Finetuning(), tmp_path, False)
+    cache = cache_embeddings(encoder.model(), task, tmp_path, precision="float32")
+    scores = score_bundled(run, Version(None, cache))
+    assert scores is not None
+    flow = xstefaland.predict(ds.drop_vars("streamflow"), "streamflow")
+    expected = metrics.nse(ds.streamflow, flow)
+    np.testing.assert_allclose(scores["nse"], expected, atol=0.01)
+    inches = replace(run, task=replace(task, target=replace(FLOW, units="inch d-1")))
+    assert score_bundled(inches, Version(None, cache)) is None
+    assert score_bundled(run, Version(None, None)) is None

@@ -163,14 +163,9 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
     except (UnknownTargetError, WeightsError) as error:
         logger.info("no bundled head is compared: %s", error)
         return None
-    card = head.card
-    units = {spec.name: spec.units for spec in card.targets}[name]
-    reads = "causal" if run.causal else "two-way"
-    same = card.encoder is not None and card.encoder.sha256 == run.encoder.sha256
-    same = same and version.embeddings is not None
-    if not same or units != run.task.target.units or reads not in card.readings:
+    if version.embeddings is None or not _comparable(run, head):
         return None
-    config = HeadConfig.from_dict(card.config)
+    config = HeadConfig.from_dict(head.card.config)
     results = predict_sites(
         head.model(), run.task, config, version, role="train", causal=run.causal
     )
@@ -178,6 +173,20 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
     chosen = [(r, rows, answer[..., column:]) for r, rows, answer in results]
     table = score_sites(chosen, SCORES, skip=skipped(run.task), minimum=MINIMUM)
     return table.assign(system=BUNDLED, fold=-1)
+
+
+def _comparable(run: Run, head: Weights) -> bool:
+    """Whether a head takes what the task has, and answers in the same units."""
+    card, task = head.card, run.task
+    units = {spec.name: spec.units for spec in card.targets}[task.target.name]
+    known = {variable.name for variable in task.requirements.variables}
+    return (
+        card.encoder is not None
+        and card.encoder.sha256 == run.encoder.sha256
+        and units == task.target.units
+        and ("causal" if run.causal else "two-way") in card.readings
+        and known >= {spec.name for spec in (*card.forcing, *card.attributes)}
+    )
 
 
 def summary(scores: pd.DataFrame) -> dict[str, Any]:
