@@ -258,6 +258,16 @@ def test_a_target_of_ones_own_in_units_of_ones_own(encoder):
     assert 0 <= level.min() <= level.max() <= 0.3
 
 
+def test_data_without_rain_make_a_head_that_needs_none(encoder):
+    """What a head requires is what it was trained on."""
+    ds = own(3, 500).drop_vars("precipitation")
+    head = train(ds, encoder)
+    (choice,) = head.card.required
+    assert "temperature" in choice
+    flow = xstefaland.predict(ds, "streamflow", head=head, weights=encoder)
+    assert flow.notnull().all()
+
+
 def test_units_of_observations_may_be_said(encoder):
     """With `units=`, as for inputs; a discharge is refused with the formula."""
     ds = own(3, 500)
