@@ -49,3 +49,14 @@ def test_new_scaling_changes_nothing() -> None:
     rows = torch.tensor([[-7.0, 0.0, 1e5]])
     torch.testing.assert_close(Scaling(3)(rows), rows)
     torch.testing.assert_close(Scaling(3).inverse(rows), rows)
+
+
+def test_gradients_of_large_values_are_numbers() -> None:
+    """100 mm of snow train a head, though expm1(100) is no float32."""
+    part = Scaling(2)
+    part.assign([100.0, 1.0], [50.0, 0.5], [False, True])
+    scaled = torch.tensor([[1.0, 1.0]], requires_grad=True)
+    part.inverse(scaled).sum().backward()
+    assert scaled.grad is not None
+    expected = torch.tensor([[50.0, 0.5 * math.exp(1.5)]])
+    torch.testing.assert_close(scaled.grad, expected)

@@ -98,9 +98,13 @@ def require_reading(causal: bool, *weights: Weights) -> None:
     WeightsError
         With the names of those that were not.
     """
-    if not causal:
-        return
-    lacking = [w.name for w in weights if "causal" not in w.card.readings]
+    asked = "causal" if causal else "two-way"
+    lacking = [w.name for w in weights if asked not in w.card.readings]
+    if lacking and not causal:
+        raise WeightsError(
+            f"causal=False is not possible with {', '.join(map(repr, lacking))}: they "
+            "were trained to read days up to the present alone. Use causal=True."
+        )
     if lacking:
         raise WeightsError(
             f"causal=True is not possible with {', '.join(map(repr, lacking))}: they "

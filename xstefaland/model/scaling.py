@@ -49,4 +49,6 @@ class Scaling(nn.Module):
     def inverse(self, scaled: Tensor) -> Tensor:
         """Scaled values ``(..., variable)`` back to physical ones."""
         values = scaled * self.std + self.mean
-        return torch.where(self.log > 0, torch.expm1(values), values)
+        log = self.log > 0
+        # where() alone: beyond 88 the exponential that is not chosen has no gradient
+        return torch.where(log, torch.expm1(values.masked_fill(~log, 0.0)), values)

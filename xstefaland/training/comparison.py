@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 from tqdm.auto import tqdm
 
-from xstefaland.errors import UnknownTargetError
-from xstefaland.inference import api
-from xstefaland.inference.plans import require_reading
-from xstefaland.inputs.examine import Hints
+from xstefaland.errors import UnknownTargetError, WeightsError
 from xstefaland.model import HeadConfig
+from xstefaland.training.choices import form_of
 from xstefaland.training.fitting import Finetuning, fit, predict_sites, score_sites
-from xstefaland.training.sampling import Version
-from xstefaland.training.tasks import Records, Task
+from xstefaland.training.tasks import Task
+from xstefaland.training.versions import Version
+from xstefaland.weights import resolve_head
 from xstefaland.weights.files import Weights
+
+logger = logging.getLogger("xstefaland")
 
 SCORES = ("nse", "kge", "rmse", "corr", "bias")
 YEAR = 365
+MINIMUM = 30
+"""Sites with fewer observations to score are not scored."""
 BASELINE = "lstm"
 BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finetuning: what is trained on what, and where it is kept."""
+    """One finetuning: what is trained on what, and where it is kept.
+
+    Attributes
+    ----------
+    task : Task
+        Inputs and observations.
+    encoder : Weights
+        Whose embeddings the head takes.
+    config : HeadConfig
+        The head.
+    settings : Finetuning
+        Length of the run and the like.
+    folder : Path
+        Where everything is kept.
+    causal : bool
+        How the encoder reads.
+    bar : tqdm
+        Shows how far the run is.
+    """
 
     task: Task
     encoder: Weights
@@ -41,12 +62,13 @@ class Run:
     settings: Finetuning
     folder: Path
     causal: bool
-    progress: bool
+    bar: Any = field(default_factory=lambda: tqdm(disable=True))
 
-
-def require_causal(encoder: Weights, causal: bool) -> None:
-    """Refuse an encoder that was not trained for causal reading, if that is asked."""
-    require_reading(causal, encoder)
+    def systems(self) -> dict[str, HeadConfig]:
+        """Return what is cross-validated: the head, and an LSTM without embedding."""
+        targets = self.config.targets[:1]
+        lstm = replace(self.config, kind="lstm", physics=None, targets=targets)
+        return {form_of(self.config): self.config, BASELINE: lstm}
 
 
 def trained(
@@ -68,26 +90,24 @@ def trained(
     Module
         In evaluation mode.
     """
-    path = run.folder / f"{name}.pt"
-    updates = run.settings.updates
-    with tqdm(total=updates, desc=name, disable=not run.progress, leave=False) as bar:
+    path, last = run.folder / f"{name}.pt", 0
+    run.bar.set_description(name)
 
-        def show(done: int, loss: float) -> None:
-            bar.update(done - bar.n)
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+    def show(done: int, loss: float) -> None:
+        nonlocal last
+        run.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        run.bar.update(done - last)
+        last = done
 
-        return fit(task, config, versions, run.settings, checkpoint=path, progress=show)
+    head = fit(task, config, versions, run.settings, checkpoint=path, progress=show)
+    run.bar.update(run.settings.updates - last)  # what had been done before
+    return head
 
 
 def cross_validate(
-    run: Run,
-    versions: Sequence[Version],
-    folds: NDArray[np.int64] | None,
-    data: Mapping[str, xr.Dataset],
-    hints: Hints,
-    observed: str | None,
+    run: Run, versions: Sequence[Version], folds: NDArray[np.int64]
 ) -> pd.DataFrame:
-    """Score the head, an LSTM and the bundled head on sites left out.
+    """Score the head and an LSTM on sites left out.
 
     Parameters
     ----------
@@ -95,136 +115,139 @@ def cross_validate(
         What is trained.
     versions : sequence of Version
         Inputs with their embeddings.
-    folds : ndarray or None
-        Fold of each training site; None: nothing is scored.
-    data, hints, observed
-        As the user gave them.
+    folds : ndarray
+        Fold of each training site; sites below 0 are never left out.
 
     Returns
     -------
     DataFrame
-        One row per site and system; also written to ``scores.csv``.
+        One row per site and system.
     """
-    if folds is None:
-        return pd.DataFrame(columns=["site", "system", "fold", *SCORES])
-    path = run.folder / "scores.csv"
-    if path.exists():
-        return pd.read_csv(path, dtype={"site": str})
-    systems = {_own(run.config): run.config}
-    systems.setdefault(BASELINE, _baseline(run.config))
     ids = run.task.sites.query("role == 'train'")["site"].to_numpy()
     tables = []
     for fold in np.unique(folds[folds >= 0]):
-        roles = dict(
-            zip(ids, np.where(folds == fold, "held out", "train"), strict=True)
-        )
-        task = run.task.with_roles(roles)
-        for system, config in systems.items():
+        roles = np.where(folds == fold, "held out", "train")
+        task = run.task.with_roles(dict(zip(ids, roles, strict=True)))
+        for system, config in run.systems().items():
             head = trained(run, task, config, versions, f"fold{fold}-{system}")
-            results = predict_sites(head, task, config, versions[0])
-            table = score_sites(results, SCORES, skip=_skipped(task), minimum=30)
+            results = predict_sites(head, task, config, versions[0], causal=run.causal)
+            table = score_sites(results, SCORES, skip=skipped(task), minimum=MINIMUM)
             tables.append(table.assign(system=system, fold=fold))
-    bundled = _bundled(run, data, hints, observed)
-    if bundled is not None:
-        tables.append(bundled.assign(system=BUNDLED, fold=-1))
-    scores = pd.concat(tables, ignore_index=True)
-    scores.to_csv(path, index=False)
-    return scores
+    return pd.concat(tables, ignore_index=True)
 
 
-def _own(config: HeadConfig) -> str:
-    return config.kind + ("-hbv" if config.physics else "")
-
-
-def _baseline(config: HeadConfig) -> HeadConfig:
-    """Describe an LSTM on the same inputs, without any embedding."""
-    targets = config.targets[:1]
-    return replace(config, kind="lstm", physics=None, targets=targets)
-
-
-def _skipped(task: Task) -> int:
+def skipped(task: Task) -> int:
     """Leave the first year out of the scores where there are more than two."""
     return YEAR if min(len(r.dates) for r in task.records) > 2 * YEAR else 0
 
 
-def _bundled(
-    run: Run, data: Mapping[str, xr.Dataset], hints: Hints, observed: str | None
-) -> pd.DataFrame | None:
-    """Score the registry's head for the target, if there is one, on the same sites."""
+def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
+    """Score the registry's head for the target on the same sites and embeddings.
+
+    Parameters
+    ----------
+    run : Run
+        What is trained.
+    version : Version
+        The complete inputs.
+
+    Returns
+    -------
+    DataFrame or None
+        None where there is no head of this target in these units on this encoder that
+        reads the same way, or it cannot be had.
+    """
     name = run.task.target.name
-    results = []
-    for records in run.task.records:
-        ds = data[records.name].drop_vars(observed or name, errors="ignore")
-        try:
-            answer = api.predict(
-                ds,
-                name,
-                rename=hints.rename,
-                units=_present(hints.units, ds),
-                latitude=hints.latitude,
-                climate=hints.climate,
-            )
-        except UnknownTargetError:
-            return None
-        rows = records.rows("train")
-        results.append((records, rows, _on(records, answer, rows)))
-    return score_sites(results, SCORES, skip=_skipped(run.task), minimum=30)
+    try:
+        head = resolve_head(name)
+    except (UnknownTargetError, WeightsError) as error:
+        logger.info("no bundled head is compared: %s", error)
+        return None
+    if version.embeddings is None or not _comparable(run, head):
+        return None
+    config = HeadConfig.from_dict(head.card.config)
+    results = predict_sites(
+        head.model(), run.task, config, version, role="train", causal=run.causal
+    )
+    column = config.targets.index(name)
+    chosen = [(r, rows, answer[..., column:]) for r, rows, answer in results]
+    table = score_sites(chosen, SCORES, skip=skipped(run.task), minimum=MINIMUM)
+    return table.assign(system=BUNDLED, fold=-1)
 
 
-def _present(units: Mapping[str, str] | None, ds: xr.Dataset) -> dict[str, str] | None:
-    return {k: v for k, v in units.items() if k in ds.variables} if units else None
-
-
-def _on(
-    records: Records, answer: xr.DataArray, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Bring an answer to the sites and days of records, ``(site, day, 1)``."""
-    dims = [dim for dim in answer.dims if dim != "time"]
-    values = answer.transpose(*dims, "time").values
-    values = values.reshape(-1, values.shape[-1])
-    days = pd.DatetimeIndex(answer["time"].values).floor("D")
-    out = np.full((len(values), len(records.dates)), np.nan, np.float32)
-    where = records.dates.get_indexer(days)
-    out[:, where[where >= 0]] = values[:, where >= 0]
-    keep = records.positions[rows]
-    return out[keep][..., None]
+def _comparable(run: Run, head: Weights) -> bool:
+    """Whether a head takes what the task has, and answers in the same units."""
+    card, task = head.card, run.task
+    units = {spec.name: spec.units for spec in card.targets}[task.target.name]
+    known = {variable.name for variable in task.requirements.variables}
+    return (
+        card.encoder is not None
+        and card.encoder.sha256 == run.encoder.sha256
+        and units == task.target.units
+        and ("causal" if run.causal else "two-way") in card.readings
+        and known >= {spec.name for spec in (*card.forcing, *card.attributes)}
+    )
 
 
 def summary(scores: pd.DataFrame) -> dict[str, Any]:
-    """Medians over sites by system, for the card."""
+    """Medians over sites by system and paired differences, for the card."""
     if not len(scores):
         return {}
     medians = scores.groupby("system")[list(SCORES)].median().round(4)
-    found: dict[str, Any] = json.loads(medians.to_json(orient="index"))
-    return {"cross_validation": found, "sites": int(scores["site"].nunique())}
+    return {
+        "cross_validation": json.loads(medians.to_json(orient="index")),
+        "sites": int(scores["site"].nunique()),
+        "folds": int(scores.loc[scores["fold"] >= 0, "fold"].nunique()),
+        "nse_differences": json.loads(paired(scores).to_json(orient="index")),
+    }
 
 
-def report(scores: pd.DataFrame, weights: Weights, minutes: float) -> None:
-    """Print the skill on sites left out, and paired differences to the LSTM."""
-    lines = [f"{weights.name}: {minutes:.1f} minutes, {weights.path}"]
-    if len(scores):
-        medians = scores.groupby("system")[list(SCORES)].median()
-        medians.insert(0, "sites", scores.groupby("system").size())
-        lines += ["Medians over sites left out:", medians.round(3).to_string()]
-        lines += _pairs(scores)
-    if BUNDLED in set(scores["system"]):
-        lines.append("The bundled head may have seen some of these sites in training.")
-    tqdm.write("\n".join(lines))
+def paired(scores: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
+    """Median difference in NSE of the head to the other systems, over the same sites.
 
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per site and system, with ``nse``; the first system is the head.
+    level : float
+        Of the bootstrap interval.
 
-def _pairs(scores: pd.DataFrame) -> list[str]:
-    """Median difference in NSE to the LSTM, with a 90 % bootstrap interval."""
+    Returns
+    -------
+    DataFrame
+        One row per pair: ``difference``, ``low``, ``high``, ``sites``.
+    """
     table = scores.pivot_table(index="site", columns="system", values="nse")
-    lines = []
-    for system in table.columns:
-        if system == BASELINE or BASELINE not in table:
+    own = scores["system"].iloc[0]
+    rows = {}
+    for other in (name for name in (BASELINE, BUNDLED) if name != own):
+        if other not in table:
             continue
-        pairs = (table[system] - table[BASELINE]).dropna().to_numpy()
-        rng = np.random.default_rng(0)
-        draws = np.median(rng.choice(pairs, (2000, len(pairs))), axis=1)
-        low, high = np.quantile(draws, [0.05, 0.95])
+        pairs = (table[own] - table[other]).dropna().to_numpy()
+        draws = np.random.default_rng(0).choice(pairs, (2000, len(pairs)))
+        edges = (1 - level) / 2, (1 + level) / 2
+        low, high = np.quantile(np.median(draws, axis=1), edges)
+        rows[f"{own} - {other}"] = (np.median(pairs), low, high, len(pairs))
+    columns = ["difference", "low", "high", "sites"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(4)
+
+
+def report(scores: pd.DataFrame, weights: Weights, minutes: float) -> str:
+    """Write up the skill on sites left out, for people."""
+    lines = [f"{weights.name}: {minutes:.1f} minutes, {weights.path}"]
+    if not len(scores):
+        return f"{lines[0]}\nNot scored: pass folds=3 to leave sites out in turn."
+    medians = scores.groupby("system", sort=False)[list(SCORES)].median().round(3)
+    medians.insert(0, "sites", scores.groupby("system").size())
+    lines += ["", "Medians over sites left out of training:"]
+    lines.append(medians.rename_axis(None).to_string())
+    lines += ["", "Median difference in NSE at the same sites, with its 90 % interval:"]
+    for name, row in paired(scores).iterrows():
+        clear = "" if row["low"] > 0 or row["high"] < 0 else "  (cannot be told apart)"
         lines.append(
-            f"NSE, {system} minus {BASELINE}: {np.median(pairs):+.3f} "
-            f"[{low:+.3f}, {high:+.3f}]"
+            f"{name}: {row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+            f"{clear}"
         )
-    return lines
+    if BUNDLED in set(scores["system"]):
+        lines += ["", "The bundled head may have seen some of these sites in training."]
+    return "\n".join(lines)

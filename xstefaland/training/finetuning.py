@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-import re
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -14,48 +13,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
-from xstefaland import splits
-from xstefaland.errors import InputError
-from xstefaland.inference.plans import plan_encoder
+from xstefaland.errors import InputError, join_problems
+from xstefaland.inference.plans import plan_encoder, require_reading
 from xstefaland.inputs.examine import Climate, Hints, Latitude
-from xstefaland.inputs.requirements import Requirements, VariableSpec
-from xstefaland.inputs.variables import CATALOGUE
-from xstefaland.model import HeadConfig
-from xstefaland.model.physics import FLUXES
-from xstefaland.training import comparison
+from xstefaland.inputs.observed import inputs_that_tell
+from xstefaland.inputs.requirements import Requirements
+from xstefaland.training import choices, comparison
 from xstefaland.training.comparison import Run
 from xstefaland.training.fitting import Finetuning
 from xstefaland.training.publishing import publish_head
-from xstefaland.training.sampling import Version
-from xstefaland.training.tasks import (
-    Task,
-    cache_embeddings,
-    drop_inputs,
-    make_task,
-    read_records,
-)
+from xstefaland.training.tasks import Task, make_task, read_records
+from xstefaland.training.versions import Version, cache_embeddings, drop_inputs
 from xstefaland.weights.files import Weights, read
 from xstefaland.weights.opening import WeightsLike
-from xstefaland.weights.targets import TARGETS, TargetSpec
-
-logger = logging.getLogger("xstefaland")
-
-FORCING = (
-    "precipitation",
-    "temperature",
-    "temperature_max",
-    "temperature_min",
-    "shortwave_radiation",
-    "relative_humidity",
-    "potential_evapotranspiration",
-)
-"""Forcings that a head takes beside the embedding, where the data have them."""
+from xstefaland.weights.targets import TargetSpec
 
 REQUIRED = ("precipitation", "temperature")
-PHYSICS = "-hbv"
+"""Inputs that are never hidden in training."""
+
+EMBEDDINGS, SCORES = "embeddings", "scores.csv"
+"""What a folder holds beside the weights and checkpoints."""
+
+ABOUT = ("title", "source", "license", "references")
+"""Attributes of a Dataset that the card repeats."""
+
+Data = Mapping[str, xr.Dataset]
 
 
 def finetune(
@@ -99,14 +86,17 @@ def finetune(
     head : str or mapping
         ``"resconn"``, ``"no_resconn"``, ``"lstm"`` or ``"linear"``, with ``"-hbv"`` for
         one that sets the parameters of HBV; or entries of
-        :class:`~xstefaland.model.HeadConfig`.
+        :class:`~xstefaland.model.HeadConfig`, such as
+        ``{"quantiles": (0.1, 0.5, 0.9)}``.
     sites : sequence of str, optional
-        Sites to train on, by their label; default: all with observations.
+        Sites to train on, by their label (``"<data set>-<label>"`` where several data
+        sets have it); default: all with observations. The card lists the others.
     folds : int or DataArray, optional
-        Cross-validation over sites: so many random folds (places stay together), or a
-        fold number for each site (:mod:`xstefaland.splits`). The head, an LSTM on the
-        same windows and the bundled head, where there is one, are scored on the sites
-        left out.
+        Cross-validation over sites: so many random folds (gauges within 10 km stay
+        together), or a fold number for each site, -1 for never left out
+        (:mod:`xstefaland.splits`). The head, an LSTM on the same windows, and the
+        bundled head, where there is one, are scored on the sites left out. The head
+        that is returned is trained on all sites.
     period : slice, optional
         Days to train on.
     minimum_days : int
@@ -114,7 +104,8 @@ def finetune(
     settings : Finetuning, optional
         Length of the run, windows, learning rate.
     causal : bool
-        Train for causal reading; the encoder must have been trained for it.
+        Train for causal reading; the encoder must have been trained for it, and
+        the head answers with ``causal=True`` alone.
     name : str, optional
         Name of the weights; default: target and head.
     folder : path, optional
@@ -123,7 +114,7 @@ def finetune(
     rename, units, latitude, climate
         As in :func:`xstefaland.predict`; `units` also for the observations.
     progress : bool
-        Show progress and print the skill at the end.
+        Show progress, and the skill at the end.
 
     Returns
     -------
@@ -139,8 +130,16 @@ def finetune(
     WeightsError
         When the encoder cannot be had or was not trained for `causal`.
 
+    Warns
+    -----
+    UserWarning
+        For observations beyond the target's limits, which are taken as missing.
+
     Notes
     -----
+    What would be taken or derived from the observed variable as an input (``swe`` is an
+    alias of one) is hidden in training and, by the card's `masked_inputs`, ever after.
+
     The encoder may have seen the weather of your sites in its own training, never
     their observations. Scores leave out the first year of records longer than two.
 
@@ -165,153 +164,180 @@ def finetune(
     >>> dict(flow.sizes)
     {'site': 4, 'time': 800}
     """
-    spec = _target(target)
+    spec = choices.find_target(target)
     opened, asked = plan_encoder(encoder)
-    comparison.require_causal(opened, causal)
-    asked = _with_forcing_of_heads(asked)
-    chosen = climate if climate is not None else ("none" if causal else "record")
-    hints = Hints(rename, units, latitude, chosen)
-    data = {"data": ds} if isinstance(ds, xr.Dataset) else dict(ds)
-    records = [
-        read_records(
-            each,
-            spec,
-            asked,
-            observed=observed,
-            hints=hints,
-            name=key,
-            period=period,
-            minimum_days=minimum_days,
+    require_reading(causal, opened)
+    hints = _hints(rename, units, latitude, climate, causal)
+    data, source = _data(ds), observed or spec.name
+    task = _read(data, spec, asked, source, hints, period, minimum_days)
+    task = choices.choose_sites(task, sites)
+    width = int(opened.card.config["d_model"])
+    config = choices.head_config(task, head, width, causal)
+    labels = choices.choose_folds(task, folds)
+    place = Path(folder or tempfile.mkdtemp(prefix="xstefaland-"))
+    run = Run(task, opened, config, settings or Finetuning(), place, causal)
+    _claim(run, labels)
+    title = name or f"{spec.name}-{choices.form_of(config)}"
+    with tqdm(disable=not progress, delay=0.5, mininterval=0.5) as bar:
+        weights = _finetuned(replace(run, bar=bar), labels, title, data, source)
+    if progress:
+        minutes = weights.card.training["minutes"]
+        tqdm.write(comparison.report(_scores(run), weights, minutes))
+    return weights
+
+
+def _hints(
+    rename: Mapping[str, str] | None,
+    units: Mapping[str, str] | None,
+    latitude: Latitude | None,
+    climate: Climate | None,
+    causal: bool,
+) -> Hints:
+    """Collect what the user says; causal reading takes no climate from the future."""
+    if causal and isinstance(climate, str) and climate == "record":
+        raise InputError(
+            "climate='record' takes climate attributes from days to come, which "
+            "causal=True forbids; pass a reference period, a table, or leave it out"
         )
-        for key, each in data.items()
+    chosen: Climate = "none" if causal else "record"
+    return Hints(rename, units, latitude, chosen if climate is None else climate)
+
+
+def _data(ds: xr.Dataset | Data) -> Data:
+    """Name every data set; one alone is called "data"."""
+    data: dict[str, Any] = {"data": ds}
+    if not isinstance(ds, xr.Dataset | xr.DataArray):
+        data = dict(ds)
+    problems = choices.data_name_problems(list(data))
+    problems += [
+        f"{name!r} is a {type(each).__name__}, not an xarray.Dataset"
+        for name, each in data.items()
+        if not isinstance(each, xr.Dataset)
     ]
-    task = _chosen_sites(make_task(records, spec, asked), sites)
-    config = _config(task, head, opened)
-    run = Run(
-        task,
-        opened,
-        config,
-        settings or Finetuning(),
-        Path(folder or tempfile.mkdtemp(prefix="xstefaland-")),
-        causal,
-        progress,
-    )
-    _claim(run, folds)
-    title = name or f"{spec.name}-{_form(config)}"
+    if problems or not data:
+        raise InputError(
+            join_problems("ds= cannot be used", problems or ["it has no data set"])
+        )
+    return data
+
+
+def _read(
+    data: Data,
+    spec: TargetSpec,
+    asked: Requirements,
+    observed: str,
+    hints: Hints,
+    period: slice | None,
+    minimum_days: int,
+) -> Task:
+    """Prepare all data sets; what is wrong with any of them is said at once."""
+    asked = choices.asked_of_data(asked, spec, frozenset())
+    telling = [inputs_that_tell(ds, observed, asked, hints) for ds in data.values()]
+    asked = choices.asked_of_data(asked, spec, frozenset().union(*telling))
+    records, problems = [], []
+    for name, ds in data.items():
+        try:
+            found = read_records(
+                ds,
+                spec,
+                asked,
+                observed=observed,
+                hints=hints,
+                name=name,
+                period=period,
+                minimum_days=minimum_days,
+            )
+            records.append(found)
+        except InputError as error:
+            problems.append(f"{name}: {error}" if len(data) > 1 else str(error))
+    if problems:
+        raise InputError("\n".join(problems))
+    return make_task(records, spec, asked)
+
+
+def _finetuned(
+    run: Run,
+    folds: NDArray[np.int64] | None,
+    title: str,
+    data: Data,
+    observed: str,
+) -> Weights:
+    """Score by cross-validation, train on all sites, and write the weights file."""
     done = run.folder / f"{title}.safetensors"
     if done.exists():
         return read(done)
     started = time.monotonic()
     versions = _versions(run)
-    labels = _folds(task, folds)
-    scores = comparison.cross_validate(run, versions, labels, data, hints, observed)
-    trained = comparison.trained(run, task, config, versions, "final")
-    minutes = (time.monotonic() - started) / 60
+    heads = 1 if folds is None else 1 + len(run.systems()) * len(set(folds) - {-1})
+    run.bar.reset(heads * run.settings.updates)
+    if folds is not None:
+        scores = comparison.cross_validate(run, versions, folds)
+        bundled = comparison.score_bundled(run, versions[0])
+        pd.concat([scores, bundled]).to_csv(run.folder / SCORES, index=False)
+    head = comparison.trained(run, run.task, run.config, versions, "final")
+    minutes = round((time.monotonic() - started) / 60, 2)
+    spec = run.task.target
     weights = publish_head(
-        trained,
-        config,
-        task,
-        opened,
+        head,
+        run.config,
+        run.task,
+        run.encoder,
         name=title,
-        form=_form(config),
+        form=choices.form_of(run.config),
         description=f"{spec.long_name or spec.name}, finetuned on own data",
         default_for=(),
-        training={**asdict(run.settings), "minutes": round(minutes, 2), "data": []},
-        metrics=comparison.summary(scores),
-        readings=("causal",) if causal else ("two-way",),
+        training={
+            **asdict(run.settings),
+            "minutes": minutes,
+            "data": _sources(run.task, data, observed),
+        },
+        metrics=comparison.summary(_scores(run)),
+        readings=("causal",) if run.causal else ("two-way",),
         folder=run.folder,
         dtype="float32",
     )
-    if progress:
-        comparison.report(scores, weights, minutes)
+    shutil.rmtree(run.folder / EMBEDDINGS, ignore_errors=True)
     return weights
 
 
-def _target(target: str | TargetSpec) -> TargetSpec:
-    """Look a target up, or check one's own."""
-    if isinstance(target, TargetSpec):
-        problems = target.problems()
-        if problems:
-            raise InputError("; ".join(problems))
-        return target
-    if target in TARGETS:
-        return TARGETS[target]
-    raise InputError(
-        f"target={target!r} is not known; use one of {', '.join(TARGETS)}, or describe "
-        f'your own: xstefaland.weights.TargetSpec(name={target!r}, units="...")'
-    )
+def _scores(run: Run) -> pd.DataFrame:
+    """Read the scores by site; none where nothing was cross-validated."""
+    path = run.folder / SCORES
+    if not path.exists():
+        return pd.DataFrame(columns=["site", "system", "fold", *comparison.SCORES])
+    return pd.read_csv(path, dtype={"site": str})
 
 
-def _with_forcing_of_heads(asked: Requirements) -> Requirements:
-    """Add forcings that heads take and the encoder does not know."""
-    known = {variable.name for variable in asked.forcing}
-    more = [VariableSpec(n, CATALOGUE[n].units) for n in FORCING if n not in known]
-    return replace(asked, forcing=(*asked.forcing, *more), required=())
-
-
-def _chosen_sites(task: Task, sites: Sequence[str] | None) -> Task:
-    """Keep the sites to train on; the others are dropped."""
-    if sites is None:
-        return task
-    ids = task.sites["site"].tolist()
-    wanted = {str(site) for site in sites}
-    roles = {
-        site: "train" if wanted & {site, site.partition("-")[2]} else "dropped"
-        for site in ids
-    }
-    found = {site.partition("-")[2] for site in ids} | set(ids)
-    unknown = sorted(wanted - found)
-    if unknown:
-        raise InputError(
-            f"sites={unknown[:5]} have no observations or are not in the Dataset; it "
-            f"has {', '.join(site.partition('-')[2] for site in ids[:5])}, ..."
+def _sources(task: Task, data: Data, observed: str) -> list[dict[str, Any]]:
+    """Say for the card which data the head was trained on."""
+    sources = []
+    for records in task.records:
+        ds = data[records.name]
+        attrs = {key: str(ds.attrs[key]) for key in ABOUT if key in ds.attrs}
+        sources.append(
+            {
+                "name": records.name,
+                "observed": observed,
+                "sites": len(records.rows("train")),
+                "days": f"{records.dates[0]:%Y-%m-%d}..{records.dates[-1]:%Y-%m-%d}",
+                "sha256": replace(task, records=(records,)).fingerprint(),
+                **attrs,
+            }
         )
-    return task.with_roles(roles)
+    return sources
 
 
-def _config(task: Task, head: str | Mapping[str, Any], encoder: Weights) -> HeadConfig:
-    """Configure the head: what the data have, in the form that is asked."""
-    entries: dict[str, Any] = {
-        "forcing": tuple(n for n in FORCING if n in task.known_forcing),
-        "attributes": task.known_attributes,
-        "embedding": int(encoder.card.config["d_model"]),
-        "also_log": ("precipitation",),
-        "targets": (task.target.name,),
-        "link": "logit" if task.target.transform == "logit" else "identity",
-    }
-    if isinstance(head, str):
-        kind, hbv, rest = head.partition(PHYSICS)
-        if rest or not re.fullmatch("resconn|no_resconn|lstm|linear", kind):
-            raise InputError(
-                f"head={head!r} is not possible; use 'resconn', 'no_resconn', 'lstm' "
-                "or 'linear', with '-hbv' behind it for HBV"
-            )
-        entries["kind"] = kind
-        if hbv:
-            if task.target.name not in FLUXES:
-                raise InputError(f"head={head!r}: HBV has no {task.target.name!r}")
-            others = tuple(name for name in FLUXES if name != task.target.name)
-            entries |= {"physics": "hbv", "targets": (task.target.name, *others)}
-    else:
-        entries |= dict(head)
-    return HeadConfig(**entries)
-
-
-def _form(config: HeadConfig) -> str:
-    return config.kind + (PHYSICS if config.physics else "")
-
-
-def _claim(run: Run, folds: int | xr.DataArray | None) -> None:
+def _claim(run: Run, folds: NDArray[np.int64] | None) -> None:
     """Write down what the folder holds, or refuse one that holds another run."""
     run.folder.mkdir(parents=True, exist_ok=True)
     what: dict[str, Any] = {
         "task": run.task.fingerprint(),
-        "sites": sorted(run.task.sites.query("role == 'train'")["site"]),
+        "sites": run.task.sites.query("role == 'train'")["site"].tolist(),
         "encoder": run.encoder.sha256,
         "head": run.config.to_dict(),
         "settings": asdict(run.settings),
         "causal": run.causal,
-        "folds": folds.values.tolist() if isinstance(folds, xr.DataArray) else folds,
+        "folds": None if folds is None else folds.tolist(),
     }
     what = json.loads(json.dumps(what))
     path = run.folder / "run.json"
@@ -335,33 +361,22 @@ def _versions(run: Run) -> list[Version]:
     dropped = drop_inputs(task, required, run.settings.seed + 1)
     if run.config.kind == "lstm":
         return [Version(None, None), Version(dropped, None)]
+    used = (task.sites["role"] != "dropped").sum()
+    run.bar.unit = " sites"
+    run.bar.reset(2 * used)
     model: Any = run.encoder.model()
     versions = []
     for name, hidden in (("full", None), ("dropped", dropped)):
-        folder = run.folder / "embeddings" / name
-        precision = run.settings.precision
-        cache = cache_embeddings(model, task, folder, hidden, precision, run.causal)
-        versions.append(Version(hidden, cache))
-    return versions
-
-
-def _folds(task: Task, folds: int | xr.DataArray | None) -> NDArray[np.int64] | None:
-    """Fold of each training site, in the order of the task's training sites."""
-    if folds is None:
-        return None
-    sites = task.sites.query("role == 'train'")
-    if isinstance(folds, xr.DataArray):
-        table = dict(
-            zip(folds[folds.dims[0]].values.tolist(), folds.values, strict=True)
+        run.bar.set_description(f"embeddings, {name} inputs")
+        cache = cache_embeddings(
+            model,
+            task,
+            run.folder / EMBEDDINGS / name,
+            hidden,
+            run.settings.precision,
+            run.causal,
+            run.bar.update,
         )
-        known = {str(key): int(value) for key, value in table.items()}
-        ids = [site.partition("-")[2] for site in sites["site"]]
-        lacking = [site for site in ids if site not in known]
-        if lacking:
-            raise InputError(f"folds= has no entry for the sites {lacking[:5]}")
-        return np.array([known[site] for site in ids])
-    places = splits.same_place(sites["lat"].to_numpy(), sites["lon"].to_numpy())
-    drawn = splits.random_holdout(
-        sites["site"].to_numpy(), folds, groups=places.values, rng=0
-    )
-    return np.asarray(drawn.values, np.int64)
+        versions.append(Version(hidden, cache))
+    run.bar.unit = " updates"
+    return versions

@@ -10,15 +10,34 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from xstefaland import metrics
+from xstefaland.errors import InputError
 from xstefaland.model import HeadConfig, build_head
+from xstefaland.model.trunks import SPINUP_DAYS
 from xstefaland.training.corpus import statistics
-from xstefaland.training.losses import basin_nse_loss
+from xstefaland.training.losses import (
+    basin_nse_loss,
+    cross_entropy_loss,
+    pinball_loss,
+)
 from xstefaland.training.pretraining import LOGGED
-from xstefaland.training.sampling import Sample, Sampler, Version
-from xstefaland.training.tasks import Floats, Records, Task, hide
+from xstefaland.training.sampling import Sample, Sampler
+from xstefaland.training.tasks import Floats, Records, Task
+from xstefaland.training.versions import Version, hide
+from xstefaland.weights.targets import TARGETS, TargetSpec
+
+MEDIAN = 0.5
+"""The quantile that stands for the answer in scores."""
+
+PATIENCE = 20
+"""Updates in a row without a finite gradient after which a run is given up."""
+
+RISE = 50
+"""Updates until the full learning rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +68,9 @@ class Finetuning:
     """
 
     updates: int = 300
-    batch_size: int = 16
+    batch_size: int = 12
     days: int = 365
-    warmup: int = 120
+    warmup: int = 90
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     per_site: bool | None = None
@@ -69,7 +88,7 @@ def fit(
     settings: Finetuning,
     *,
     checkpoint: Path | None = None,
-    progress: Callable[[int, float], None] | None = None,
+    progress: Callable[[int, float], object] | None = None,
 ) -> nn.Module:
     """Train a head on the task's training sites.
 
@@ -92,62 +111,106 @@ def fit(
     -------
     Module
         The trained head in evaluation mode.
+
+    Raises
+    ------
+    InputError
+        When gradients are no numbers for many updates in a row.
     """
-    torch.manual_seed(settings.seed)
-    head = build_head(config)
-    scale(head, task, config)
-    per_site = settings.per_site
-    sampler = Sampler(
-        task,
-        config,
-        versions,
-        days=settings.days,
-        warmup=settings.warmup,
-        batch_size=settings.batch_size,
-        full_share=settings.full_share,
-        per_site=task.target.loss == "nse" if per_site is None else per_site,
-        seed=settings.seed,
-    )
-    optimiser = torch.optim.AdamW(
-        head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    first = _resume(checkpoint, head, optimiser)
-    head.train()
-    for number in range(first, settings.updates):
-        rate = 0.5 * (1 + math.cos(math.pi * number / settings.updates))
-        for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * rate * min(1.0, (number + 1) / 50)
-        torch.manual_seed(settings.seed * 1_000_003 + number)  # dropout, when resumed
-        loss = _loss(head, sampler.draw(number), sampler, settings)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        if math.isfinite(norm):
-            optimiser.step()
-        done = number + 1
-        if checkpoint is not None and done % settings.checkpoint_updates == 0:
-            _save(checkpoint, head, optimiser, done)
-        if progress is not None:
-            progress(done, float(loss.detach()))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        head = build_head(config)
+        scale(head, task, config)
+        per_site = settings.per_site
+        sampler = Sampler(
+            task,
+            config,
+            versions,
+            days=settings.days,
+            warmup=settings.warmup,
+            batch_size=settings.batch_size,
+            full_share=settings.full_share,
+            per_site=task.target.loss == "nse" if per_site is None else per_site,
+            seed=settings.seed,
+        )
+        _run(head, sampler, task.target, settings, checkpoint, progress)
     return head.eval()
 
 
+def _run(
+    head: nn.Module,
+    sampler: Sampler,
+    target: TargetSpec,
+    settings: Finetuning,
+    checkpoint: Path | None,
+    progress: Callable[[int, float], object] | None,
+) -> None:
+    """Make all updates that a checkpoint does not have yet."""
+    optimiser = torch.optim.AdamW(
+        head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    first, skipped = _resume(checkpoint, head, optimiser), 0
+    head.train()
+    for number in range(first, settings.updates):
+        for group in optimiser.param_groups:
+            group["lr"] = _rate(settings, number)
+        torch.manual_seed(settings.seed * 1_000_003 + number)  # dropout, when resumed
+        loss = _loss(head, sampler.draw(number), sampler, target, settings)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+        skipped = 0 if math.isfinite(norm) else skipped + 1
+        if not skipped:
+            optimiser.step()
+        elif skipped == PATIENCE:
+            raise InputError(_no_gradient(target, number))
+        done = number + 1
+        due = done % settings.checkpoint_updates == 0 or done == settings.updates
+        if checkpoint is not None and due:
+            _save(checkpoint, head, optimiser, done)
+        if progress is not None:
+            progress(done, float(loss.detach()))
+
+
+def _no_gradient(target: TargetSpec, number: int) -> str:
+    """Say why a run ends that would train nothing."""
+    return (
+        f"none of the {PATIENCE} updates up to {number} could be made: the gradient of "
+        f"'{target.name}' is no number. Look for huge values among inputs and "
+        "observations, or set Finetuning(precision='float32', learning_rate=5e-4)"
+    )
+
+
+def _rate(settings: Finetuning, number: int) -> float:
+    """Learning rate of an update: a short rise, then a cosine to zero."""
+    fall = 0.5 * (1 + math.cos(math.pi * number / settings.updates))
+    return settings.learning_rate * fall * min(1.0, (number + 1) / RISE)
+
+
 def _loss(
-    head: nn.Module, sample: Sample, sampler: Sampler, settings: Finetuning
+    head: nn.Module,
+    sample: Sample,
+    sampler: Sampler,
+    target: TargetSpec,
+    settings: Finetuning,
 ) -> Tensor:
-    """Squared error of the scored days in units of the deviation."""
+    """Loss of the scored days, by the form of the head and the target's entry."""
     low = settings.precision == "bfloat16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         predicted = head(
             sample.embedding, sample.forcing, sample.attributes, spinup_days=0
         )
-    scored = slice(sampler.warmup, None)
-    return basin_nse_loss(
-        predicted[:, scored, :1].float(),
-        sample.observed[:, scored],
-        sample.deviation,
-        settings.floor * max(sampler.overall, 1e-6),
-    )
+    predicted = predicted[
+        :, sampler.warmup :, :1
+    ].float()  # HBV's other fluxes are free
+    observed = sample.observed[:, sampler.warmup :]
+    floor = settings.floor * max(sampler.overall, 1e-6)
+    levels: tuple[float, ...] = head.config.quantiles  # type: ignore[assignment,union-attr]
+    if levels:
+        return pinball_loss(predicted, observed, sample.deviation, levels, floor)
+    if target.loss == "cross_entropy":
+        return cross_entropy_loss(predicted, observed)
+    return basin_nse_loss(predicted, observed, sample.deviation, floor)
 
 
 def _save(
@@ -187,15 +250,23 @@ def scale(head: nn.Module, task: Task, config: HeadConfig) -> None:
             [r["std"] for r in rows],
             [r["transform"] == "log1p" for r in rows],
         )
-    if hasattr(head, "target_scaling"):
-        observed = [_training(r, r.observed) for r in task.records]
+    if config.physics is None:  # HBV's answers are physical as they are
+        mean, spread = _target_statistics(task)
         log = task.target.transform == "log1p"
-        found = statistics(np.concatenate(observed), log=log)
-        count = len(config.targets)
-        head.target_scaling.assign(  # type: ignore[operator,union-attr]
-            [found["mean"]] * count, [found["std"]] * count, [log] * count
-        )
-        head.limit([task.target.minimum] * count, [task.target.maximum] * count)  # type: ignore[operator]
+        head.get_submodule("target_scaling").assign([mean], [spread], [log])  # type: ignore[operator]
+    known = [TARGETS.get(name, task.target) for name in config.targets[1:]]
+    specs = [task.target, *known]
+    head.limit([t.minimum for t in specs], [t.maximum for t in specs])  # type: ignore[operator]
+
+
+def _target_statistics(task: Task) -> tuple[float, float]:
+    """Mean and deviation of the training sites' observations, transformed."""
+    observed = np.concatenate([_training(r, r.observed) for r in task.records])
+    if task.target.transform == "logit":
+        share = float(np.nanmean(observed).clip(1e-3, 1 - 1e-3))
+        return math.log(share / (1 - share)), 1.0
+    found = statistics(observed, log=task.target.transform == "log1p")
+    return float(found["mean"] or 0.0), float(found["std"] or 1.0)
 
 
 def head_statistics(
@@ -222,8 +293,11 @@ def head_statistics(
 
 
 def _row(name: str, values: Floats, log: bool) -> dict[str, object]:
-    transform = "log1p" if log else "linear"
-    return {"name": name, "transform": transform, **statistics(values, log)}
+    """Statistics of one input; of one that no training site has, none."""
+    found = {"mean": 0.0, "std": 1.0, "minimum": None, "maximum": None}
+    if np.isfinite(values).any():
+        found = statistics(values, log)
+    return {"name": name, "transform": "log1p" if log else "linear", **found}
 
 
 def _training(records: Records, values: Floats) -> Floats:
@@ -232,6 +306,7 @@ def _training(records: Records, values: Floats) -> Floats:
 
 
 Predicted = list[tuple[Records, NDArray[np.int64], Floats]]
+"""Per records: the records, the rows, predictions ``(site, day, target)``."""
 
 
 def predict_sites(
@@ -242,33 +317,51 @@ def predict_sites(
     *,
     role: str = "held out",
     size: int = 8,
+    causal: bool = False,
 ) -> Predicted:
     """Predict whole records of the sites with a role.
+
+    Parameters
+    ----------
+    head, task, config
+        A trained head, and what it was trained on.
+    version : Version
+        Which inputs it sees.
+    role : str
+        Of the sites.
+    size : int
+        Sites at once.
+    causal : bool
+        Without spin-up, as causal predictions are.
 
     Returns
     -------
     list
-        Per records: the records, the rows, predictions ``(site, day, target)``.
+        Per records: the records, the rows, predictions ``(site, day, target)``; of a
+        head with quantiles the median.
     """
+    spinup = 0 if causal else SPINUP_DAYS
     forcing_columns = [task.forcing_names.index(n) for n in config.forcing]
     attribute_columns = [task.attribute_names.index(n) for n in config.attributes]
     results = []
     for records in task.records:
-        forcing, attributes = hide(records, version.hidden)
         rows = records.rows(role)
         parts = []
         for first in range(0, len(rows), size):
             part = rows[first : first + size]
-            embedding = torch.zeros(len(part), 1, 1)
+            forcing, attributes = hide(records, version.hidden, part)
+            embedding = np.zeros((len(part), 1, 1), np.float32)
             if version.embeddings is not None and config.kind != "lstm":
-                cached = version.embeddings[records.name][part].astype(np.float32)
-                embedding = torch.from_numpy(cached)
+                embedding = version.embeddings[records.name][part].astype(np.float32)
             with torch.inference_mode():
                 answer = head(
-                    embedding,
-                    torch.from_numpy(forcing[part][:, :, forcing_columns]),
-                    torch.from_numpy(attributes[part][:, attribute_columns]),
+                    torch.from_numpy(embedding),
+                    torch.from_numpy(forcing[..., forcing_columns]),
+                    torch.from_numpy(attributes[:, attribute_columns]),
+                    spinup_days=spinup,
                 )
+            if config.quantiles:
+                answer = answer[..., config.quantiles.index(MEDIAN)]
             parts.append(answer.numpy())
         if parts:
             results.append((records, rows, np.concatenate(parts)))
@@ -296,10 +389,6 @@ def score_sites(
     DataFrame
         One row a site.
     """
-    import xarray as xr
-
-    from xstefaland import metrics
-
     tables = []
     for records, rows, predicted in results:
         dims = ("site", "time")

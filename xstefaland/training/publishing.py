@@ -166,7 +166,7 @@ def publish_head(
     """
     tables = head_statistics(task, config)
     known = {spec.name: spec for spec in task.requirements.variables}
-    others = (TARGETS[name] for name in config.targets[1:])
+    others = (TARGETS[target] for target in config.targets[1:])
     sites = task.sites
     card = Card(
         kind="head",
@@ -187,7 +187,8 @@ def publish_head(
         readings=tuple(readings),
         quantiles=config.quantiles,
         static=config.static,
-        required=PHYSICS_REQUIRED if config.physics else REQUIRED,
+        required=_required(config, task),
+        masked_inputs=tuple(sorted(task.requirements.masked)),
         spinup_days=SPINUP_DAYS,
         training={"data": encoder.card.training.get("data", []), **training},
         left_out=tuple(sorted(sites["site"][(sites["role"] != "train").to_numpy()])),
@@ -202,6 +203,13 @@ def publish_head(
         folder=folder,
         dtype=dtype,
     )
+
+
+def _required(config: HeadConfig, task: Task) -> tuple[tuple[str, ...], ...]:
+    """Choose what a head needs, of what its training data had."""
+    groups = PHYSICS_REQUIRED if config.physics else REQUIRED
+    known = set(task.known_forcing)
+    return tuple(group for group in groups if known & set(group))
 
 
 def _specs(

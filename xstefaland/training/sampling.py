@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +12,11 @@ from torch import Tensor
 
 from xstefaland.errors import InputError
 from xstefaland.model import HeadConfig
-from xstefaland.training.tasks import Floats, Hidden, Records, Task, hide
+from xstefaland.training.tasks import Floats, Records, Task
+from xstefaland.training.versions import Version, hide
 
-Cache = Mapping[str, NDArray[np.float16]]
 SPARSE = 0.2
 """Share of a window's days that are observed, if the site has such windows."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """One rendering of the task's inputs: what is hidden, and the embeddings for it."""
-
-    hidden: Hidden | None
-    embeddings: Cache | None
 
 
 @dataclass(frozen=True)
@@ -98,10 +90,6 @@ class Sampler:
         self.embedded = config.kind != "lstm"
         self.forcing = [task.forcing_names.index(n) for n in config.forcing]
         self.attributes = [task.attribute_names.index(n) for n in config.attributes]
-        self.inputs = [
-            {records.name: hide(records, version.hidden) for records in task.records}
-            for version in versions
-        ]
         training = [r.observed[r.rows("train")].ravel() for r in task.records]
         self.overall = _deviation(np.concatenate(training))
         self.places = self._places(task, per_site)
@@ -146,15 +134,18 @@ class Sampler:
     def _row(self, version: int, place: Place, window: slice) -> tuple[Floats, ...]:
         """One window as arrays, in the order of :class:`Sample`."""
         records, site = place.records, place.row
-        forcing, attributes = self.inputs[version][records.name]
-        caches = self.versions[version].embeddings
+        hidden, caches = (
+            self.versions[version].hidden,
+            self.versions[version].embeddings,
+        )
+        forcing, attributes = hide(records, hidden, site, window)
         embedding = np.zeros((1, 1), np.float32)
         if self.embedded and caches is not None:
             embedding = caches[records.name][site, window].astype(np.float32)
         return (
             embedding,
-            forcing[site, window][:, self.forcing],
-            attributes[site, self.attributes],
+            forcing[:, self.forcing],
+            attributes[self.attributes],
             records.observed[site, window][:, None],
             np.array([place.deviation], np.float32),
         )

@@ -9,24 +9,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from xstefaland.errors import InputError
-from xstefaland.inference.blocks import embed_block
+from xstefaland.errors import InputError, MissingVariableError
+from xstefaland.inference.gaps import MAX_GAP, near_weather
 from xstefaland.inputs.examine import NO_HINTS, Hints
-from xstefaland.inputs.observed import observations
-from xstefaland.inputs.prepare import prepare
+from xstefaland.inputs.observed import observation_problems, observations
+from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.requirements import Requirements, VariableSpec
-from xstefaland.inputs.variables import CATALOGUE
-from xstefaland.model import StefaLand
 from xstefaland.weights.targets import TargetSpec
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+LONGITUDES = ("longitude", "lon", "gauge_lon")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Records:
     observed : ndarray
         Observations ``(site, day)`` in the target's units, NaN = missing.
     sites : DataFrame
-        One row a site: ``site`` (unique id), ``lat``, ``lon``, ``role`` ("train",
-        "held out" or "dropped").
+        One row a site: ``site`` (unique id), ``label`` (in its Dataset), ``lat``,
+        ``lon``, ``gauge``, ``role`` ("train", "held out" or "dropped").
     dates : DatetimeIndex
         Days of the record.
     positions : ndarray
@@ -104,17 +104,24 @@ class Task:
         return _chosen(self.attribute_names, np.isfinite(values).mean(0) > 0.5)
 
     def with_roles(self, roles: Mapping[str, str]) -> Task:
-        """Return the same task with other roles, by site id."""
+        """Return the same task with other roles, by site id; "dropped" without one."""
         records = tuple(
-            replace(r, sites=r.sites.assign(role=r.sites["site"].map(roles)))
+            replace(
+                r,
+                sites=r.sites.assign(
+                    role=[roles.get(site, "dropped") for site in r.sites["site"]]
+                ),
+            )
             for r in self.records
         )
         return replace(self, records=records)
 
     def fingerprint(self) -> str:
         """Hash of all inputs and observations."""
-        digest = hashlib.sha256(repr(self.target).encode())
+        what = self.target, self.requirements
+        digest = hashlib.sha256(repr(what).encode())
         for r in self.records:
+            digest.update(repr((r.name, r.dates[0], r.sites["site"].tolist())).encode())
             for array in (r.forcing, r.attributes, r.latitude, r.observed):
                 digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
@@ -140,7 +147,8 @@ def read_records(
     Parameters
     ----------
     ds : xarray.Dataset
-        Inputs, as for :func:`xstefaland.predict`, and the observed variable.
+        Inputs, as for :func:`xstefaland.predict`, and the observed variable, which is
+        taken out of the inputs.
     target : TargetSpec
         What is observed.
     requirements : Requirements
@@ -154,12 +162,14 @@ def read_records(
     period : slice, optional
         Days to use.
     minimum_days : int
-        Sites with fewer observations are left out.
+        Sites with fewer observations are left out. An observation counts where there
+        is weather within :data:`~xstefaland.inference.gaps.MAX_GAP` days.
 
     Returns
     -------
     Records or None
-        None where no site has enough observations.
+        None where no site has enough observations. Only sites that have are computed
+        where the inputs are lazy.
 
     Raises
     ------
@@ -169,62 +179,78 @@ def read_records(
     source = observed or target.name
     stated = dict(hints.units or {})
     unit = stated.pop(source, None)
-    inputs = ds.drop_vars(source, errors="ignore")
-    prepared = prepare(inputs, requirements, replace(hints, units=stated or None))
     wanted = VariableSpec(
         target.name, target.units, minimum=target.minimum, maximum=target.maximum
     )
+    problems = observation_problems(ds, source, wanted, unit)
+    inputs = ds.drop_vars(source, errors="ignore")
+    try:
+        prepared = prepare(inputs, requirements, replace(hints, units=stated or None))
+    except (InputError, MissingVariableError) as error:
+        raise InputError("\n".join([*problems, str(error)])) from error
+    if problems:
+        raise InputError("\n".join(problems))
     truth = observations(ds, source, wanted, prepared.examination, units=unit)
     dates = pd.DatetimeIndex(prepared.forcing.indexes["time"])
-    first, last, _ = _span(dates, period)
-    series = _flat(truth.values, 1)[:, first:last]
-    rows = np.flatnonzero(np.isfinite(series).sum(1) >= minimum_days)
+    span = period or slice(None)
+    days = dates.slice_indexer(span.start, span.stop)
+    series = _flat(truth, 1)[:, days]
+    rows = np.flatnonzero(np.isfinite(series).sum(1) >= max(1, minimum_days))
+    forcing, series = _flat(prepared.forcing, 2, rows)[:, days], series[rows]
+    series[~near_weather(forcing, MAX_GAP)] = np.nan
+    enough = np.isfinite(series).sum(1) >= max(1, minimum_days)
+    rows = rows[enough]
     if not len(rows):
         return None
     return Records(
         name,
-        _flat(prepared.forcing.values, 2)[rows, first:last],
-        _flat(prepared.attributes.values, 1)[rows],
-        _flat(prepared.latitude.values, 0)[rows],
-        series[rows],
-        _sites(ds, prepared.site_dims, name).iloc[rows].reset_index(drop=True),
-        dates[first:last],
+        forcing[enough],
+        _flat(prepared.attributes, 1, rows),
+        _flat(prepared.latitude, 0, rows),
+        series[enough],
+        _sites(ds, prepared, name).iloc[rows].reset_index(drop=True),
+        dates[days],
         rows,
     )
 
 
-def _span(dates: pd.DatetimeIndex, period: slice | None) -> tuple[int, int, int]:
-    if period is None:
-        return 0, len(dates), 1
-    return dates.slice_indexer(period.start, period.stop).indices(len(dates))
+def _flat(array: xr.DataArray, own: int, rows: Rows | None = None) -> Floats:
+    """Bring all site dims to one, choose sites and compute; `own` axes at the end stay.
+
+    What is lazy is computed for the chosen sites alone.
+    """
+    data = array.data.reshape(-1, *array.shape[array.ndim - own :])
+    return np.array(data if rows is None else data[rows], np.float32)
 
 
-def _flat(values: NDArray[np.float32], own: int) -> Floats:
-    """Bring all site dims to one; `own` axes at the end stay."""
-    array = np.asarray(values, np.float32)
-    return array.reshape(-1, *array.shape[array.ndim - own :])
-
-
-def _sites(ds: xr.Dataset, dims: tuple[str, ...], name: str) -> pd.DataFrame:
+def _sites(ds: xr.Dataset, prepared: Prepared, name: str) -> pd.DataFrame:
     """Id and position of every site, in the order of the flattened dims."""
+    dims = prepared.site_dims
+    index = pd.MultiIndex.from_product([ds[d].values for d in dims]) if dims else [()]
+    labels = ["-".join(map(str, key)) or "site" for key in index]
+    latitude = np.asarray(prepared.latitude, np.float64).ravel()
+    return pd.DataFrame(
+        {
+            "site": [f"{name}-{label}" for label in labels],
+            "label": labels,
+            "role": "train",
+            "lat": latitude,
+            "lon": _beside(ds, dims, LONGITUDES, np.nan).astype(np.float64),
+            "gauge": _beside(ds, dims, ("gauge",), "").astype(str),
+        }
+    )
+
+
+def _beside(
+    ds: xr.Dataset, dims: Sequence[str], names: Sequence[str], none: object
+) -> NDArray[Any]:
+    """Return what the Dataset says of every site under one of some names, flat."""
     sizes = {dim: ds.sizes[dim] for dim in dims}
-    labels = [ds[dim].values for dim in dims]
-    index = pd.MultiIndex.from_product(labels) if labels else [("site",)]
-    ids = [f"{name}-{'-'.join(map(str, key))}" for key in index]
-    table = pd.DataFrame({"site": ids, "role": "train"})
-    for column, names in (
-        ("lat", ("latitude", "lat", "gauge_lat")),
-        ("lon", ("longitude", "lon", "gauge_lon")),
-    ):
-        found = next((n for n in names if n in ds.variables), None)
-        values: NDArray[np.float64] = np.full(len(ids), np.nan)
-        if found is not None and set(ds[found].dims) <= set(dims):
-            array = ds[found].reset_coords(drop=True)
-            lacking = {d: n for d, n in sizes.items() if d not in array.dims}
-            values = array.expand_dims(lacking).transpose(*dims).values
-        table[column] = np.asarray(values, np.float64).ravel()
-    gauge = ds["gauge"].values.astype(str) if "gauge" in ds.variables else ""
-    return table.assign(gauge=np.broadcast_to(gauge, len(ids)))
+    fitting = (n for n in names if n in ds.variables and set(ds[n].dims) <= set(dims))
+    found = next(fitting, None)
+    variable = xr.Variable((), none) if found is None else ds[found].variable
+    wide = variable.set_dims(sizes)  # type: ignore[no-untyped-call]
+    return np.asarray(wide.transpose(*dims).values).ravel()
 
 
 def make_task(
@@ -240,105 +266,7 @@ def make_task(
     there = tuple(each for each in records if each is not None)
     if not there:
         raise InputError(
-            f"no site has enough observations of {target.name!r}; lower minimum_days=, "
-            "or look for other data"
+            f"no site has enough observations of {target.name!r} on days with weather; "
+            "lower minimum_days=, widen period=, or look for other data"
         )
     return Task(target, there, requirements)
-
-
-Hidden = Mapping[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
-
-
-def drop_inputs(task: Task, required: Sequence[str], seed: int) -> Hidden:
-    """Draw, per site, inputs to hide: whole forcings, attribute groups, all attributes.
-
-    Returns
-    -------
-    dict
-        Per records, True = hidden, ``(site, forcing)`` and ``(site, attribute)``.
-        Variables in `required` are never hidden.
-    """
-    rng = np.random.default_rng(seed)
-    groups = np.array([str(CATALOGUE[n].group) for n in task.attribute_names])
-    hidden = {}
-    for records in task.records:
-        count = len(records.sites)
-        forcing = rng.random((count, len(task.forcing_names))) < rng.random((count, 1))
-        forcing[:, [task.forcing_names.index(n) for n in required]] = False
-        attributes = np.zeros((count, len(groups)), bool)
-        for group in np.unique(groups):
-            attributes[:, groups == group] = rng.random((count, 1)) < 0.4
-        attributes |= rng.random((count, 1)) < 0.4
-        hidden[records.name] = forcing, attributes
-    return hidden
-
-
-def hide(records: Records, hidden: Hidden | None) -> tuple[Floats, Floats]:
-    """Return forcing and attributes of some records without what is hidden."""
-    if hidden is None:
-        return records.forcing, records.attributes
-    forcing, attributes = hidden[records.name]
-    return (
-        np.where(forcing[:, None, :], np.float32(np.nan), records.forcing),
-        np.where(attributes, np.float32(np.nan), records.attributes),
-    )
-
-
-def cache_embeddings(
-    model: StefaLand,
-    task: Task,
-    folder: Path,
-    hidden: Hidden | None = None,
-    precision: str = "bfloat16",
-    causal: bool = False,
-) -> dict[str, NDArray[np.float16]]:
-    """Embed all records once, as inference does, into memory-mapped float16 files.
-
-    Files that are there already are used as they are.
-
-    Returns
-    -------
-    dict
-        Per records, ``(site, day, d)``.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    caches = {}
-    for records in task.records:
-        path = folder / f"{records.name}.npy"
-        if not path.exists():
-            _embed(model, task, records, path, hidden, precision, causal)
-        caches[records.name] = np.load(path, mmap_mode="r")
-    return caches
-
-
-def _embed(
-    model: StefaLand,
-    task: Task,
-    records: Records,
-    path: Path,
-    hidden: Hidden | None,
-    precision: str,
-    causal: bool,
-) -> None:
-    """Write one file of embeddings, whole or not at all."""
-    forcing, attributes = hide(records, hidden)
-    own = [task.forcing_names.index(name) for name in model.config.forcing]
-    static = [task.attribute_names.index(name) for name in model.config.attributes]
-    shape = (*forcing.shape[:2], model.config.d_model)
-    unfinished = path.with_suffix(".part")
-    out = np.lib.format.open_memmap(unfinished, "w+", np.float16, shape)
-    day = records.dates.day_of_year.to_numpy(np.float32)
-    for first in range(0, len(forcing), 16):
-        part = slice(first, first + 16)
-        embedding = embed_block(
-            model,
-            forcing[part][:, :, own],
-            attributes[part][:, static],
-            records.latitude[part],
-            day,
-            precision=precision,
-            causal=causal,
-        )
-        out[part] = np.nan_to_num(embedding)  # before the first weather, read causally
-    out.flush()
-    unfinished.rename(path)

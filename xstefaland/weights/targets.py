@@ -78,7 +78,12 @@ _MOISTURE: dict[str, Any] = {
     "minimum": 0.0,
     "maximum": 0.65,  # porosity of a loose mineral soil; a site's own may be lower
 }
-_SOIL_HEAT: dict[str, Any] = {"units": "degC", "standard_name": "soil_temperature"}
+_SOIL_HEAT: dict[str, Any] = {
+    "units": "degC",
+    "standard_name": "soil_temperature",
+    "minimum": -70.0,
+    "maximum": 90.0,
+}
 
 # CF's table has runoff and baseflow as mass fluxes [kg m-2 s-1] or amounts [kg m-2]
 # alone, and texture as volume fractions alone: the depth rates and mass shares below

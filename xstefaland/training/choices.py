@@ -1,0 +1,271 @@
+"""What a user asks of a finetuning run, checked: target, head, sites, folds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xstefaland import splits
+from xstefaland.errors import InputError, join_problems
+from xstefaland.inputs.requirements import Requirements, VariableSpec
+from xstefaland.inputs.variables import CATALOGUE
+from xstefaland.model import HeadConfig
+from xstefaland.model.physics import FLUXES
+from xstefaland.training.fitting import MEDIAN
+from xstefaland.training.tasks import Task
+from xstefaland.weights.targets import TARGETS, TargetSpec
+
+FORCING = (
+    "precipitation",
+    "temperature",
+    "temperature_max",
+    "temperature_min",
+    "shortwave_radiation",
+    "relative_humidity",
+    "potential_evapotranspiration",
+)
+"""Forcings that a head takes beside the embedding, where the data have them."""
+
+KINDS = ("resconn", "no_resconn", "lstm", "linear")
+PHYSICS = "-hbv"
+
+
+def find_target(target: str | TargetSpec) -> TargetSpec:
+    """Look a target up, or check one's own.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, with the names that are known, or a wrong entry.
+    """
+    if isinstance(target, str) and target not in TARGETS:
+        raise InputError(
+            f"target={target!r} is not known; use one of {', '.join(TARGETS)}, or "
+            "describe your own: xstefaland.weights.TargetSpec("
+            f'name={target!r}, units="...")'
+        )
+    spec = TARGETS[target] if isinstance(target, str) else target
+    problems = spec.problems()
+    if (spec.transform == "logit") != (spec.loss == "cross_entropy"):
+        problems.append(
+            f"target '{spec.name}' has transform '{spec.transform}' and loss "
+            f"'{spec.loss}'; 'logit' and 'cross_entropy' belong together"
+        )
+    if problems:
+        raise InputError(join_problems("the target cannot be used", problems))
+    return spec
+
+
+def asked_of_data(
+    asked: Requirements, target: TargetSpec, telling: frozenset[str]
+) -> Requirements:
+    """Say what to read for a head: what its encoder asks, and forcings of heads.
+
+    Parameters
+    ----------
+    asked : Requirements
+        Of the encoder.
+    target : TargetSpec
+        Inputs of the same CF standard name are hidden.
+    telling : frozenset of str
+        Further inputs to hide.
+    """
+    known = {variable.name for variable in asked.forcing}
+    more = [VariableSpec(n, CATALOGUE[n].units) for n in FORCING if n not in known]
+    same = {
+        name
+        for name, variable in CATALOGUE.items()
+        if target.standard_name in variable.standard_names
+    }
+    forcing = (*asked.forcing, *more)
+    names = {variable.name for variable in (*forcing, *asked.attributes)}
+    return Requirements(
+        forcing, asked.attributes, masked=asked.masked | telling | (same & names)
+    )
+
+
+def head_config(
+    task: Task, head: str | Mapping[str, Any], embedding: int, causal: bool
+) -> HeadConfig:
+    """Configure a head: the inputs that the data have, in the form that is asked.
+
+    Parameters
+    ----------
+    task : Task
+        Which inputs there are.
+    head : str or mapping
+        See :func:`xstefaland.training.finetune`.
+    embedding : int
+        Width of the encoder's embedding.
+    causal : bool
+        Whether the head must answer causally.
+
+    Raises
+    ------
+    InputError
+        For a head that is not possible, or not with this target.
+    """
+    entries: dict[str, Any] = {
+        "forcing": tuple(n for n in FORCING if n in task.known_forcing),
+        "attributes": task.known_attributes,
+        "embedding": embedding,
+        "targets": (task.target.name,),
+        "link": "logit" if task.target.transform == "logit" else "identity",
+    }
+    entries |= _form_entries(head, task.target) if isinstance(head, str) else dict(head)
+    if "also_log" not in entries:
+        rain = {"precipitation"} & set(entries["forcing"])
+        entries["also_log"] = tuple(rain)
+    config = HeadConfig.from_dict(entries)
+    problems = _head_problems(config, task.target, causal)
+    if problems:
+        raise InputError(join_problems(f"head={head!r} is not possible", problems))
+    return config
+
+
+def _form_entries(head: str, target: TargetSpec) -> dict[str, Any]:
+    """Entries of a configuration that the name of a form stands for."""
+    kind, hbv, rest = head.partition(PHYSICS)
+    if rest or kind not in KINDS:
+        raise InputError(
+            f"head={head!r} is not possible; use {', '.join(map(repr, KINDS))}, with "
+            f"{PHYSICS!r} behind it for HBV, or a dict of entries of HeadConfig"
+        )
+    if not hbv:
+        return {"kind": kind}
+    others = tuple(name for name in FLUXES if name != target.name)
+    return {"kind": kind, "physics": "hbv", "targets": (target.name, *others)}
+
+
+def _head_problems(config: HeadConfig, target: TargetSpec, causal: bool) -> list[str]:
+    """List what keeps a head from being finetuned on a series of observations."""
+    problems = []
+    if config.static:
+        problems.append(
+            "heads without time cannot be finetuned yet; leave out `static`"
+        )
+    if config.physics and target.name not in FLUXES:
+        problems.append(
+            f"HBV has no {target.name!r}; it gives {', '.join(FLUXES)}. Leave out HBV"
+        )
+    if config.targets[0] != target.name or (not config.physics and config.targets[1:]):
+        problems.append(f"`targets` is {config.targets}; leave it out")
+    if config.quantiles and MEDIAN not in config.quantiles:
+        problems.append(
+            f"`quantiles` is {config.quantiles}; the median must be among them, such "
+            "as (0.1, 0.5, 0.9)"
+        )
+    if causal and not config.causal_possible:
+        problems.append(
+            "with causal=True there is no HBV, and no adapter 'conv' or 'attention'"
+        )
+    return problems
+
+
+def form_of(config: HeadConfig) -> str:
+    """Name the form of a head, as ``head=`` takes it.
+
+    Examples
+    --------
+    >>> form_of(HeadConfig(targets=("a",), forcing=(), attributes=(), kind="lstm"))
+    'lstm'
+    """
+    return config.kind + (PHYSICS if config.physics else "")
+
+
+def choose_sites(task: Task, sites: Sequence[str] | None) -> Task:
+    """Keep the sites to train on; the others are dropped.
+
+    Parameters
+    ----------
+    task : Task
+        All sites with observations.
+    sites : sequence of str or None
+        Labels, or ids where several data sets share labels; None: all.
+
+    Raises
+    ------
+    InputError
+        For sites that are not there.
+    """
+    if sites is None:
+        return task
+    table = task.sites
+    wanted = {str(site) for site in sites}
+    chosen = table["site"].isin(wanted) | table["label"].isin(wanted)
+    unknown = sorted(wanted - set(table["site"]) - set(table["label"]))
+    if unknown or not wanted:
+        have = ", ".join(table["label"][:5])
+        raise InputError(
+            f"sites={unknown[:5] or list(sites)}: not in the Dataset, or without "
+            f"enough observations; {len(table)} sites have them, such as {have}"
+        )
+    roles = np.where(chosen, "train", "dropped")
+    return task.with_roles(dict(zip(table["site"], roles, strict=True)))
+
+
+def choose_folds(
+    task: Task, folds: int | xr.DataArray | None
+) -> NDArray[np.int64] | None:
+    """Fold of each training site, in the order of the task's training sites.
+
+    Sites of one gauge, or within 10 km, share a fold where folds are drawn.
+
+    Raises
+    ------
+    InputError
+        For too many folds, or sites without one.
+    """
+    if folds is None:
+        return None
+    sites = task.sites.query("role == 'train'")
+    if isinstance(folds, xr.DataArray):
+        return _given_folds(sites["label"].tolist(), folds)
+    places = splits.same_place(
+        sites["lat"].to_numpy(), sites["lon"].to_numpy(), sites["gauge"].to_numpy()
+    )
+    drawn = splits.random_holdout(sites["site"].to_numpy(), folds, groups=places, rng=0)
+    return np.asarray(drawn.values, np.int64)
+
+
+def _given_folds(labels: Sequence[str], folds: xr.DataArray) -> NDArray[np.int64]:
+    """Look up the fold of each site by its label along the dims of an array."""
+    stacked = folds.stack(site_=folds.dims)
+    keys = ["-".join(map(str, np.atleast_1d(key))) for key in _keys(stacked)]
+    known = dict(zip(keys, stacked.values, strict=True))
+    lacking = [label for label in labels if label not in known]
+    if lacking:
+        raise InputError(
+            f"folds= has no entry for the sites {lacking[:5]}; give it the labels of "
+            'the sites, such as xstefaland.splits.random_holdout(ds["site"], 3)'
+        )
+    found = np.array([known[label] for label in labels], np.int64)
+    if len(np.unique(found[found >= 0])) == 0 or len(np.unique(found)) < 2:
+        raise InputError(
+            "folds= puts all sites with observations into one fold; two are needed"
+        )
+    return found
+
+
+def _keys(stacked: xr.DataArray) -> list[tuple[Any, ...]]:
+    return [tuple(key) for key in stacked.indexes["site_"]]
+
+
+def data_name_problems(names: Sequence[str]) -> list[str]:
+    """List names of data sets that cannot be names of files.
+
+    Examples
+    --------
+    >>> data_name_problems(["camels-us", "a/b"])
+    ["'a/b' cannot name a data set; use letters, digits, '-', '_' and '.'"]
+    """
+    return [
+        f"{name!r} cannot name a data set; use letters, digits, '-', '_' and '.'"
+        for name in names
+        if not re.fullmatch(r"\w[\w.-]*", str(name))
+    ]

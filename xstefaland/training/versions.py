@@ -1,0 +1,171 @@
+"""Versions of a task's inputs: complete, or with some hidden, and their embeddings.
+
+Heads learn to answer with inputs missing from records in which some are hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstefaland.inference.blocks import Block, Encoder
+from xstefaland.inputs.variables import CATALOGUE
+from xstefaland.model import StefaLand
+from xstefaland.training.tasks import Floats, Records, Task
+
+AT_ONCE = 4
+"""Sites that are embedded together."""
+
+Cache = Mapping[str, NDArray[np.float16]]
+"""Embeddings of each record, ``(site, day, d)``."""
+
+Hidden = Mapping[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+"""What is hidden of each record, ``(site, forcing)`` and ``(site, attribute)``."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One rendering of the task's inputs.
+
+    Attributes
+    ----------
+    hidden : mapping or None
+        What is hidden; None: nothing.
+    embeddings : mapping or None
+        What the encoder makes of the rest; None for heads that take no embedding.
+    """
+
+    hidden: Hidden | None
+    embeddings: Cache | None
+
+
+def drop_inputs(task: Task, required: Sequence[str], seed: int) -> Hidden:
+    """Draw, per site, inputs to hide: whole forcings, attribute groups, all attributes.
+
+    Returns
+    -------
+    dict
+        Per records, True = hidden, ``(site, forcing)`` and ``(site, attribute)``.
+        Variables in `required` are never hidden.
+    """
+    rng = np.random.default_rng(seed)
+    groups = np.array([str(CATALOGUE[n].group) for n in task.attribute_names])
+    hidden = {}
+    for records in task.records:
+        count = len(records.sites)
+        forcing = rng.random((count, len(task.forcing_names))) < rng.random((count, 1))
+        forcing[:, [task.forcing_names.index(n) for n in required]] = False
+        attributes = np.zeros((count, len(groups)), bool)
+        for group in np.unique(groups):
+            attributes[:, groups == group] = rng.random((count, 1)) < 0.4
+        attributes |= rng.random((count, 1)) < 0.4
+        hidden[records.name] = forcing, attributes
+    return hidden
+
+
+def hide(
+    records: Records, hidden: Hidden | None, site: Any, days: slice = slice(None)
+) -> tuple[Floats, Floats]:
+    """Return forcing and attributes of a site or of some, without what is hidden."""
+    forcing, attributes = records.forcing[site][..., days, :], records.attributes[site]
+    if hidden is None:
+        return forcing, attributes
+    series, static = (mask[site] for mask in hidden[records.name])
+    return (
+        np.where(series[..., None, :], np.float32(np.nan), forcing),
+        np.where(static, np.float32(np.nan), attributes),
+    )
+
+
+def cache_embeddings(
+    model: StefaLand,
+    task: Task,
+    folder: Path,
+    hidden: Hidden | None = None,
+    precision: str = "bfloat16",
+    causal: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> Cache:
+    """Embed all records once, as inference does, into memory-mapped float16 files.
+
+    Dropped sites are left out. Files that are there already are used as they are.
+
+    Parameters
+    ----------
+    model : StefaLand
+        The encoder.
+    task : Task
+        Its records are embedded.
+    folder : Path
+        Where the files go, one a record.
+    hidden : mapping, optional
+        What to hide, see :func:`drop_inputs`.
+    precision : {"bfloat16", "float32"}
+        Arithmetic.
+    causal : bool
+        How the encoder reads.
+    progress : callable, optional
+        Called with the number of sites that were embedded, or were there.
+
+    Returns
+    -------
+    dict
+        Per records, ``(site, day, d)``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder = Encoder(model, "auto", "cpu", precision)
+    tell = progress or (lambda count: None)
+    caches = {}
+    for records in task.records:
+        path = folder / f"{records.name}.npy"
+        if path.exists():
+            tell(len(_used(records)))
+        else:
+            _embed(encoder, task, records, path, hidden, causal, tell)
+        caches[records.name] = np.load(path, mmap_mode="r")
+    return caches
+
+
+def _embed(
+    encoder: Encoder,
+    task: Task,
+    records: Records,
+    path: Path,
+    hidden: Hidden | None,
+    causal: bool,
+    tell: Callable[[int], object],
+) -> None:
+    """Write one file of embeddings, whole or not at all."""
+    config = encoder.model.config
+    own = [task.forcing_names.index(name) for name in config.forcing]
+    static = [task.attribute_names.index(name) for name in config.attributes]
+    count, days = records.observed.shape
+    unfinished = path.with_suffix(".part")
+    shape = (count, days, config.d_model)
+    out = np.lib.format.open_memmap(unfinished, "w+", np.float16, shape)
+    day = records.dates.day_of_year.to_numpy(np.float32)
+    used = _used(records)
+    for first in range(0, len(used), AT_ONCE):
+        part = used[first : first + AT_ONCE]
+        forcing, attributes = hide(records, hidden, part)
+        block = Block(
+            np.ascontiguousarray(forcing[..., own]),
+            attributes[:, static],
+            records.latitude[part],
+            day,
+        )
+        # everywhere: as in predictions, days before the first weather have a value
+        out[part] = encoder.embed(block, everywhere=True, causal=causal)
+        tell(len(part))
+    out.flush()
+    unfinished.rename(path)
+
+
+def _used(records: Records) -> NDArray[np.int64]:
+    """Positions of the sites that are not dropped."""
+    return np.flatnonzero(records.sites["role"] != "dropped")
