@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -280,3 +281,26 @@ def test_scale_sets_what_the_card_will_say(task):
     flow = np.log1p(other.records[0].observed[:8])
     assert head.target_scaling.mean.item() == pytest.approx(flow.mean(), rel=1e-4)
     assert head.target_scaling.log.tolist() == [1.0]
+
+
+def test_the_rate_warms_up_and_falls_as_a_cosine(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Update n of 60 has min(1, (n + 1) / 50) of half of 1 + cos(pi n / 60)."""
+    noted: list[dict[str, Any]] = []
+    step = torch.optim.AdamW.step
+
+    def note(self: Any, *rest: Any, **more: Any) -> Any:
+        noted.append(dict(self.param_groups[0]))
+        return step(self, *rest, **more)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", note)
+    settings = short(60, learning_rate=0.02, weight_decay=0.03, batch_size=2)
+    fit(task, form(task, kind="lstm", width=4), BARE, settings)
+    rates = [group["lr"] for group in noted]
+    assert len(rates) == 60
+    assert rates[0] == pytest.approx(0.02 / 50)
+    assert rates[30] == pytest.approx(0.02 * 0.5 * 31 / 50)
+    assert rates[49] == pytest.approx(0.01 * (1 + math.cos(math.pi * 49 / 60)))
+    assert rates[59] == pytest.approx(0.01 * (1 - math.cos(math.pi / 60)))
+    assert noted[0]["weight_decay"] == 0.03

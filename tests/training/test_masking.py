@@ -102,7 +102,7 @@ def test_masks_repeat_with_the_seed() -> None:
 def test_a_single_forcing_is_never_hidden_as_a_whole() -> None:
     """With one variable there is none to drop: only stretches are hidden."""
     masking = Masking(untouched=0.5, drop_forcing=1.0)
-    mask = forcing_mask(np.random.default_rng(6), 2000, 365, 1, masking)
+    mask = forcing_mask(np.random.default_rng(6), 2000, 365, LONERS[:1], masking)
     assert mask.shape == (2000, 365, 1)
     assert not mask.all(1).any()
     assert abs((~mask.any((1, 2))).mean() - 0.5) < 0.04
@@ -121,7 +121,7 @@ def test_what_is_hidden_by_default() -> None:
     """Attributes: 1 - 0.5 * 0.8; weather: 0.85 of samples in stretches of half."""
     rng = np.random.default_rng(8)
     assert abs(attribute_mask(rng, 8000, ["a"], Masking()).mean() - 0.6) < 0.02
-    mask = forcing_mask(rng, 4000, 365, 4, Masking())
+    mask = forcing_mask(rng, 4000, 365, LONERS[:4], Masking())
     whole = mask.all(1)  # a stretch is 90 days at most
     assert abs(whole.any(1).mean() - 0.3) < 0.03
     assert abs((~mask.any((1, 2))).mean() - 0.15 * 0.7) < 0.02

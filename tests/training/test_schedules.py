@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from xstefaland.model import HeadConfig
-from xstefaland.training import tasks
 from xstefaland.training.corpus import Corpus
-from xstefaland.training.finetuning import Finetuning, Version, finetune
-from xstefaland.training.pretraining import Pretraining, pretrain, roles
+from xstefaland.training.pretraining import Pretraining, pretrain
 
 TINY = {"d_model": 16, "layers": 1, "heads": 2, "ffn": 32}
 Steps = list[list[dict[str, Any]]]
@@ -73,28 +69,3 @@ def test_only_matrices_decay(corpus: Corpus, tmp_path: Path, steps: Steps) -> No
     assert "forcing_embedding.weight2" in expected
     assert "attribute_embedding.missing" not in expected
     assert "position" not in expected
-
-
-def test_the_finetuning_rate_warms_up_and_falls_as_a_cosine(
-    corpus: Corpus, steps: Steps
-) -> None:
-    """Update n of 60 has min(1, (n + 1) / 50) of half of 1 + cos(pi n / 60)."""
-    settings = Pretraining(steps=1, share_left_out=0.3, model=TINY)
-    task = tasks.load_task(
-        corpus, "streamflow", roles(corpus, settings),
-        start="2000-03-01", end="2002-08-17",
-    )  # fmt: skip
-    form = HeadConfig(
-        targets=("streamflow",), forcing=("precipitation",), attributes=("clay",),
-        kind="lstm", width=4,
-    )  # fmt: skip
-    short: dict[str, Any] = {"batch_size": 2, "days": 20, "warmup": 5}
-    how = Finetuning(steps=60, learning_rate=0.02, weight_decay=0.03, **short)
-    finetune(task, form, [Version(None, None)], how)
-    rates = [groups[0]["lr"] for groups in steps]
-    assert len(rates) == 60
-    assert rates[0] == pytest.approx(0.02 / 50)
-    assert rates[30] == pytest.approx(0.02 * 0.5 * 31 / 50)
-    assert rates[49] == pytest.approx(0.01 * (1 + math.cos(math.pi * 49 / 60)))
-    assert rates[59] == pytest.approx(0.01 * (1 - math.cos(math.pi / 60)))
-    assert steps[0][0]["weight_decay"] == 0.03
