@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from xstefaland.inputs.examine import NO_HINTS, Hints
 from xstefaland.inputs.observed import observation_problems, observations
 from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.requirements import Requirements, VariableSpec
+from xstefaland.training.places import site_table
 from xstefaland.weights.targets import TargetSpec
 
 Floats = NDArray[np.float32]
@@ -224,33 +224,10 @@ def _flat(array: xr.DataArray, own: int, rows: Rows | None = None) -> Floats:
 
 
 def _sites(ds: xr.Dataset, prepared: Prepared, name: str) -> pd.DataFrame:
-    """Id and position of every site, in the order of the flattened dims."""
-    dims = prepared.site_dims
-    index = pd.MultiIndex.from_product([ds[d].values for d in dims]) if dims else [()]
-    labels = ["-".join(map(str, key)) or "site" for key in index]
-    latitude = np.asarray(prepared.latitude, np.float64).ravel()
-    return pd.DataFrame(
-        {
-            "site": [f"{name}-{label}" for label in labels],
-            "label": labels,
-            "role": "train",
-            "lat": latitude,
-            "lon": _beside(ds, dims, LONGITUDES, np.nan).astype(np.float64),
-            "gauge": _beside(ds, dims, ("gauge",), "").astype(str),
-        }
-    )
-
-
-def _beside(
-    ds: xr.Dataset, dims: Sequence[str], names: Sequence[str], none: object
-) -> NDArray[Any]:
-    """Return what the Dataset says of every site under one of some names, flat."""
-    sizes = {dim: ds.sizes[dim] for dim in dims}
-    fitting = (n for n in names if n in ds.variables and set(ds[n].dims) <= set(dims))
-    found = next(fitting, None)
-    variable = xr.Variable((), none) if found is None else ds[found].variable
-    wide = variable.set_dims(sizes)  # type: ignore[no-untyped-call]
-    return np.asarray(wide.transpose(*dims).values).ravel()
+    """Id, label and position of every site, in the order of the flattened dims."""
+    table = site_table(ds, prepared.site_dims, prepared.latitude, name)
+    labels = [site.removeprefix(f"{name}-") for site in table["site"]]
+    return table.assign(label=labels, role="train")
 
 
 def make_task(
