@@ -12,7 +12,7 @@ from xstefaland.errors import WrongObjectError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from xstefaland.inputs.examine import Climate, Latitude
+    from xstefaland.inputs.hints import Climate, Latitude
     from xstefaland.inputs.report import Report
     from xstefaland.weights.opening import WeightsLike
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from xstefaland import set_options
 from xstefaland.errors import InputError
-from xstefaland.inputs.examine import Hints, examine
+from xstefaland.inputs.examine import examine
+from xstefaland.inputs.hints import Hints
 from xstefaland.inputs.report import Report
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 

@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from xstefaland.errors import InputError
-from xstefaland.inputs.examine import Hints, examine
+from xstefaland.inputs.examine import examine
+from xstefaland.inputs.hints import Hints
 from xstefaland.inputs.observed import (
     inputs_that_tell,
     observation_problems,

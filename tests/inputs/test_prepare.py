@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from xstefaland import set_options
 from xstefaland.errors import InputError, MissingVariableError
 from xstefaland.inputs.chunk import Assembly, Column, forcing_values
-from xstefaland.inputs.examine import Hints
 from xstefaland.inputs.formulas.climate import climate_indices
 from xstefaland.inputs.formulas.pet import oudin
+from xstefaland.inputs.hints import Hints
 from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.readings import Reading
 from xstefaland.inputs.requirements import Requirements, VariableSpec

@@ -9,7 +9,7 @@ import xarray as xr
 
 from xstefaland.errors import InputError
 from xstefaland.inference.plans import plan_encoder
-from xstefaland.inputs.examine import Hints
+from xstefaland.inputs.hints import Hints
 from xstefaland.inputs.prepare import prepare
 from xstefaland.inputs.requirements import Requirements
 from xstefaland.testing import example_grid, example_points, tiny_weights

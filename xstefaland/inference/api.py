@@ -23,7 +23,8 @@ from xstefaland.inference.plans import (
     plan_predictions,
     require_reading,
 )
-from xstefaland.inputs.examine import Climate, Hints, Latitude, examine
+from xstefaland.inputs.examine import examine
+from xstefaland.inputs.hints import Climate, Hints, Latitude
 from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.report import Report, joined
 from xstefaland.inputs.requirements import Requirements
@@ -79,7 +80,7 @@ def check(
         nothing = Requirements(forcing=(), static=True)
         report = examine(ds, nothing).report
         return replace(report, problems=[str(error)], ignored={})
-    hints = _hints(rename, units, latitude, climate)
+    hints = Hints.of(rename, units, latitude, climate)
     return joined([examine(ds, each, hints).report for each in asked])
 
 
@@ -165,7 +166,7 @@ def embed(
     _check_missing_by(missing_by)
     encoder, asked = plan_encoder(weights)
     require_reading(causal, encoder)
-    hints = _hints(rename, units, latitude, climate, causal)
+    hints = Hints.of(rename, units, latitude, climate, causal)
     prepared = prepare(ds, asked, hints)
     width = int(encoder.card.config["d_model"])
     answer = lazy.embed(prepared, Reference.of(encoder), width, settings, pool)
@@ -310,7 +311,7 @@ def predict(
     for plan in plans:
         require_reading(causal, plan.encoder, *(h.weights for h in plan.heads))
     tasks = [plan.tasks(quantiles) for plan in plans]
-    hints = _hints(rename, units, latitude, climate, causal)
+    hints = Hints.of(rename, units, latitude, climate, causal)
     ready = [prepare(ds, plan.requirements, hints) for plan in plans]
     parts: dict[str, xr.DataArray] = {}
     for plan, task, prepared in zip(plans, tasks, ready, strict=True):
@@ -381,7 +382,7 @@ def reconstruct(
     """
     settings = Settings.current(batch_size, device, precision)
     encoder, asked = plan_encoder(weights)
-    hints = _hints(rename, units, latitude, climate)
+    hints = Hints.of(rename, units, latitude, climate)
     prepared = prepare(ds, asked, hints)
     answers = lazy.reconstruct(prepared, Reference.of(encoder), settings)
     past = labels.history(ds, f"reconstruct() with {encoder.name}")
@@ -401,32 +402,6 @@ def _listed(target: str | Sequence[str]) -> list[str]:
             "a list of names."
         )
     return list(dict.fromkeys(targets))
-
-
-def _hints(
-    rename: Names,
-    units: Names,
-    latitude: Latitude | None,
-    climate: Climate | None,
-    causal: bool = False,
-) -> Hints:
-    """Collect what the user says; causal reading takes no climate from the future."""
-    if climate is None:
-        climate = "none" if causal else "record"
-    possible = isinstance(climate, slice | xr.Dataset) or climate in ("record", "none")
-    if not possible:
-        raise InputError(
-            f"climate={climate!r} is not possible; pass a reference period such as "
-            'slice("1990", "2010"), a Dataset of climate attributes '
-            "(xstefaland.derive_climate(ds)), 'record' or 'none'."
-        )
-    if causal and isinstance(climate, str) and climate == "record":
-        raise InputError(
-            "climate='record' takes climate attributes from days to come, which "
-            "causal=True forbids; pass a reference period, such as "
-            'climate=slice("1990", "2010"), or a table, or leave it out.'
-        )
-    return Hints(rename, units, latitude, climate)
 
 
 def _check_missing_by(missing_by: object) -> None:

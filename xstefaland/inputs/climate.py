@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import xarray as xr
 
-from xstefaland.inputs.examine import Hints, Latitude
 from xstefaland.inputs.formulas.climate import CLIMATE_INDICES
+from xstefaland.inputs.hints import Hints, Latitude
 from xstefaland.inputs.prepare import prepare
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.variables import CATALOGUE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from xstefaland.inputs.formulas.climate import (
     MINIMUM_YEARS,
     complete_years,
 )
+from xstefaland.inputs.hints import NO_HINTS, Climate, Hints, Latitude
 from xstefaland.inputs.matching import Matcher, Origin, Resolver
 from xstefaland.inputs.readings import Reader, Reading, findings, in_memory
 from xstefaland.inputs.recipes import LATITUDE, ingredients_of
@@ -31,55 +31,6 @@ from xstefaland.inputs.requirements import Requirements
 from xstefaland.inputs.units import conversion, stated
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.options import get_options
-
-Climate = slice | xr.Dataset | Literal["record", "none"]
-"""From where climate attributes come: a reference period, a table, the record, none."""
-
-Latitude = str | float | xr.DataArray
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What a user says of a Dataset beside what stands in it.
-
-    Attributes
-    ----------
-    rename : mapping of str to str, optional
-        Name in the Dataset to canonical name.
-    units : mapping of str to str, optional
-        Name in the Dataset to units, for variables that state none or wrong ones.
-    latitude : str, float or DataArray, optional
-        Name of the variable that holds the latitude, or the latitude itself
-        [degrees north].
-    climate : slice, Dataset, "record" or "none"
-        Reference period of climate attributes, the attributes themselves, the whole
-        record, or no derived ones.
-    """
-
-    rename: Mapping[str, str] | None = None
-    units: Mapping[str, str] | None = None
-    latitude: Latitude | None = None
-    climate: Climate = "record"
-
-    def __post_init__(self) -> None:
-        """Refuse arguments that are no mappings of text to text."""
-        for name, example in (
-            ("rename", '{"rain": "precipitation"}'),
-            ("units", '{"rain": "mm d-1"}'),
-        ):
-            given = getattr(self, name)
-            good = given is None or (
-                isinstance(given, Mapping)
-                and all(isinstance(x, str) for pair in given.items() for x in pair)
-            )
-            if not good:
-                raise InputError(
-                    f"{name}={given!r} is not possible; pass a mapping of names, such "
-                    f"as {name}={example}"
-                )
-
-
-NO_HINTS = Hints()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import xarray as xr
 
 from xstefaland.errors import InputError, join_problems, warn
 from xstefaland.inputs.axes import every_day
-from xstefaland.inputs.examine import Examination, Hints, examine
+from xstefaland.inputs.examine import Examination, examine
+from xstefaland.inputs.hints import Hints
 from xstefaland.inputs.matching import Origin
 from xstefaland.inputs.readings import Reader, Reading
 from xstefaland.inputs.requirements import Requirements, VariableSpec

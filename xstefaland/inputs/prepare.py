@@ -25,7 +25,8 @@ from xstefaland.inputs.chunk import (
     attribute_values,
     forcing_values,
 )
-from xstefaland.inputs.examine import NO_HINTS, Examination, Hints, examine
+from xstefaland.inputs.examine import Examination, examine
+from xstefaland.inputs.hints import NO_HINTS, Hints
 from xstefaland.inputs.readings import Reading
 from xstefaland.inputs.recipes import LATITUDE
 from xstefaland.inputs.requirements import Requirements, VariableSpec

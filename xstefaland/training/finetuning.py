@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from xstefaland.errors import InputError, join_problems
 from xstefaland.inference.plans import plan_encoder, require_reading
-from xstefaland.inputs.examine import Climate, Hints, Latitude
+from xstefaland.inputs.hints import Climate, Hints, Latitude
 from xstefaland.inputs.observed import inputs_that_tell
 from xstefaland.inputs.requirements import Requirements
 from xstefaland.training import choices, comparison
@@ -167,7 +167,7 @@ def finetune(
     spec = choices.find_target(target)
     opened, asked = plan_encoder(encoder)
     require_reading(causal, opened)
-    hints = _hints(rename, units, latitude, climate, causal)
+    hints = Hints.of(rename, units, latitude, climate, causal)
     data, source = _data(ds), observed or spec.name
     task = _read(data, spec, asked, source, hints, period, minimum_days)
     task = choices.choose_sites(task, sites)
@@ -184,23 +184,6 @@ def finetune(
         minutes = weights.card.training["minutes"]
         tqdm.write(comparison.report(_scores(run), weights, minutes))
     return weights
-
-
-def _hints(
-    rename: Mapping[str, str] | None,
-    units: Mapping[str, str] | None,
-    latitude: Latitude | None,
-    climate: Climate | None,
-    causal: bool,
-) -> Hints:
-    """Collect what the user says; causal reading takes no climate from the future."""
-    if causal and isinstance(climate, str) and climate == "record":
-        raise InputError(
-            "climate='record' takes climate attributes from days to come, which "
-            "causal=True forbids; pass a reference period, a table, or leave it out"
-        )
-    chosen: Climate = "none" if causal else "record"
-    return Hints(rename, units, latitude, chosen if climate is None else climate)
 
 
 def _data(ds: xr.Dataset | Data) -> Data:

@@ -20,8 +20,9 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from xstefaland.errors import InputError
-from xstefaland.inputs.examine import NO_HINTS, Hints, examine
+from xstefaland.inputs.examine import examine
 from xstefaland.inputs.formulas.climate import CLIMATE_INDICES
+from xstefaland.inputs.hints import NO_HINTS, Hints
 from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.variables import ATTRIBUTES, CATALOGUE

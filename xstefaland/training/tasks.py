@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from xstefaland.errors import InputError, MissingVariableError
 from xstefaland.inference.gaps import MAX_GAP, near_weather
-from xstefaland.inputs.examine import NO_HINTS, Hints
+from xstefaland.inputs.hints import NO_HINTS, Hints
 from xstefaland.inputs.observed import observation_problems, observations
 from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.requirements import Requirements, VariableSpec
@@ -26,7 +26,6 @@ from xstefaland.weights.targets import TargetSpec
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
-LONGITUDES = ("longitude", "lon", "gauge_lon")
 
 
 @dataclass(frozen=True)
