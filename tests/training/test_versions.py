@@ -10,10 +10,16 @@ import xarray as xr
 
 import xstefaland
 from xstefaland.inference.plans import plan_encoder
+from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.testing import example_points, tiny_weights
 from xstefaland.training.tasks import Task, make_task, read_records
-from xstefaland.training.versions import cache_embeddings, drop_inputs, hide
+from xstefaland.training.versions import (
+    cache_embeddings,
+    drop_inputs,
+    hide,
+    other_climate,
+)
 from xstefaland.weights import TARGETS, Weights
 
 FLOW = TARGETS["streamflow"]
@@ -110,3 +116,37 @@ def test_dropped_sites_cost_nothing(task, encoder, tmp_path: Path):
     assert sum(seen) == 2
     used = np.abs(caches["data"]).sum((1, 2)) > 0
     assert np.flatnonzero(used).tolist() == [1, 30]
+
+
+def test_climate_of_other_years() -> None:
+    """Derived attributes come from stretches of the record; given ones stay."""
+    ds = example_points(6, 2200)
+    rising = np.linspace(0.2, 2.0, 2200, dtype=np.float32)
+    ds["precipitation"] = (ds.precipitation * rising).assign_attrs(units="mm d-1")
+    ds["flow"] = (0.4 * ds.precipitation).assign_attrs(units="mm d-1")
+    ds["aridity"] = ("site", np.full(6, 1.5), {"units": "1"})
+    seen = {"minimum": 0.0, "maximum": 100.0}
+    asked = Requirements(
+        (
+            VariableSpec("precipitation", "mm d-1"),
+            VariableSpec("temperature", "degC"),
+            VariableSpec("potential_evapotranspiration", "mm d-1"),
+        ),
+        (
+            VariableSpec("p_mean", "mm d-1", **seen),
+            VariableSpec("aridity", "1", **seen),
+            VariableSpec("elevation", "m"),
+        ),
+    )
+    spec = TARGETS["streamflow"]
+    task = make_task([read_records(ds, spec, asked, observed="flow")], spec, asked)
+    (records,) = task.records
+    assert records.derived == ("p_mean",)
+    changed = other_climate(task, 0)["data"]
+    np.testing.assert_array_equal(changed[:, 1:], records.attributes[:, 1:])
+    ratio = changed[:, 0] / records.attributes[:, 0]
+    assert len(set(ratio.round(3))) > 1
+    assert (abs(ratio - 1) > 0.05).any()
+    np.testing.assert_array_equal(other_climate(task, 0)["data"], changed)
+    row = hide(records, None, 2, attributes={"data": changed})[1]
+    np.testing.assert_array_equal(row, changed[2])

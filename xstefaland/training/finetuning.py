@@ -28,7 +28,12 @@ from xstefaland.training.comparison import Run
 from xstefaland.training.fitting import Finetuning
 from xstefaland.training.publishing import publish_head
 from xstefaland.training.tasks import Task, make_task, read_records
-from xstefaland.training.versions import Version, cache_embeddings, drop_inputs
+from xstefaland.training.versions import (
+    Version,
+    cache_embeddings,
+    drop_inputs,
+    other_climate,
+)
 from xstefaland.weights.files import Weights, read
 from xstefaland.weights.opening import WeightsLike
 from xstefaland.weights.targets import TargetSpec
@@ -336,20 +341,24 @@ def _claim(run: Run, folds: NDArray[np.int64] | None) -> None:
 
 
 def _versions(run: Run) -> list[Version]:
-    """Complete inputs and inputs with some hidden, each with its embeddings."""
+    """Complete inputs, and inputs with some hidden and the climate of other years."""
     task = run.task
     required = [name for name in REQUIRED if name in task.forcing_names]
     if run.config.physics:
         required.append("potential_evapotranspiration")
     dropped = drop_inputs(task, required, run.settings.seed + 1)
+    climate = other_climate(task, run.settings.seed + 2)
     if run.config.kind == "lstm":
-        return [Version(None, None), Version(dropped, None)]
+        return [Version(None, None), Version(dropped, None, climate)]
     used = (task.sites["role"] != "dropped").sum()
     run.bar.unit = " sites"
     run.bar.reset(2 * used)
     model: Any = run.encoder.model()
     versions = []
-    for name, hidden in (("full", None), ("dropped", dropped)):
+    for name, hidden, other in (
+        ("full", None, None),
+        ("dropped", dropped, climate),
+    ):
         run.bar.set_description(f"embeddings, {name} inputs")
         cache = cache_embeddings(
             model,
@@ -359,7 +368,8 @@ def _versions(run: Run) -> list[Version]:
             run.settings.precision,
             run.causal,
             run.bar.update,
+            other,
         )
-        versions.append(Version(hidden, cache))
+        versions.append(Version(hidden, cache, other))
     run.bar.unit = " updates"
     return versions

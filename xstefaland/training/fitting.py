@@ -349,7 +349,9 @@ def predict_sites(
         parts = []
         for first in range(0, len(rows), size):
             part = rows[first : first + size]
-            forcing, attributes = hide(records, version.hidden, part)
+            forcing, attributes = hide(
+                records, version.hidden, part, attributes=version.attributes
+            )
             embedding = np.zeros((len(part), 1, 1), np.float32)
             if version.embeddings is not None and config.kind != "lstm":
                 embedding = version.embeddings[records.name][part].astype(np.float32)

@@ -134,11 +134,9 @@ class Sampler:
     def _row(self, version: int, place: Place, window: slice) -> tuple[Floats, ...]:
         """One window as arrays, in the order of :class:`Sample`."""
         records, site = place.records, place.row
-        hidden, caches = (
-            self.versions[version].hidden,
-            self.versions[version].embeddings,
-        )
-        forcing, attributes = hide(records, hidden, site, window)
+        made = self.versions[version]
+        caches = made.embeddings
+        forcing, attributes = hide(records, made.hidden, site, window, made.attributes)
         embedding = np.zeros((1, 1), np.float32)
         if self.embedded and caches is not None:
             embedding = caches[records.name][site, window].astype(np.float32)

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from xstefaland.errors import InputError, MissingVariableError
 from xstefaland.inference.gaps import MAX_GAP, near_weather
+from xstefaland.inputs.examine import Examination
 from xstefaland.inputs.hints import NO_HINTS, Hints
 from xstefaland.inputs.observed import observation_problems, observations
 from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.requirements import Requirements, VariableSpec
+from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.training.places import site_table
 from xstefaland.weights.targets import TargetSpec
 
@@ -51,6 +53,8 @@ class Records:
         Days of the record.
     positions : ndarray
         Where the sites stand among all sites of the Dataset.
+    derived : tuple of str
+        Climate attributes that were derived from the record itself.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Records:
     sites: pd.DataFrame
     dates: pd.DatetimeIndex
     positions: NDArray[np.int64]
+    derived: tuple[str, ...] = ()
 
     def rows(self, role: str) -> NDArray[np.int64]:
         """Return the positions of the sites with a role."""
@@ -210,6 +215,20 @@ def read_records(
         _sites(ds, prepared, name).iloc[rows].reset_index(drop=True),
         dates[days],
         rows,
+        _derived(prepared.examination),
+    )
+
+
+def _derived(examination: Examination) -> tuple[str, ...]:
+    """Name the climate attributes that come from the record, in catalogue units."""
+    variables = examination.requirements.attributes
+    recipes = {v: examination.origins[v.name].recipe for v in variables}
+    return tuple(
+        variable.name
+        for variable, recipe in recipes.items()
+        if recipe is not None
+        and recipe.climate
+        and variable.units == CATALOGUE[variable.name].units
     )
 
 

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstefaland.inference.blocks import Block, Encoder
+from xstefaland.inputs.formulas.climate import CLIMATE_INDICES
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import StefaLand
+from xstefaland.training.periods import climate_of_stretches
 from xstefaland.training.tasks import Floats, Records, Task
 
 AT_ONCE = 4
@@ -28,6 +30,10 @@ Hidden = Mapping[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 """What is hidden of each record, ``(site, forcing)`` and ``(site, attribute)``."""
 
 
+Attributes = Mapping[str, Floats]
+"""Attributes of each record, ``(site, attribute)``."""
+
+
 @dataclass(frozen=True)
 class Version:
     """One rendering of the task's inputs.
@@ -38,10 +44,13 @@ class Version:
         What is hidden; None: nothing.
     embeddings : mapping or None
         What the encoder makes of the rest; None for heads that take no embedding.
+    attributes : mapping or None
+        Attributes in place of the records' own, see :func:`other_climate`.
     """
 
     hidden: Hidden | None
     embeddings: Cache | None
+    attributes: Attributes | None = None
 
 
 def drop_inputs(task: Task, required: Sequence[str], seed: int) -> Hidden:
@@ -68,17 +77,58 @@ def drop_inputs(task: Task, required: Sequence[str], seed: int) -> Hidden:
     return hidden
 
 
+def other_climate(task: Task, seed: int) -> Attributes:
+    """Derive climate attributes from other years than a head is trained on.
+
+    A user's record is shorter than that of training, or of other years. So each site
+    gets the attributes of a random stretch of its record, of one to thirty years.
+
+    Parameters
+    ----------
+    task : Task
+        Its records; attributes that the data state themselves stay.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    dict
+        Per records, ``(site, attribute)``.
+    """
+    rng = np.random.default_rng(seed)
+    changed = {}
+    for records in task.records:
+        attributes = records.attributes.copy()
+        found = climate_of_stretches(
+            records.forcing, task.forcing_names, records.dates, rng
+        )
+        drawn = rng.integers(found.shape[1], size=len(attributes))
+        for variable in task.requirements.attributes:
+            if variable.name in records.derived:
+                index = CLIMATE_INDICES.index(variable.name)
+                values = found[np.arange(len(drawn)), drawn, index]
+                values = np.clip(values, variable.minimum, variable.maximum)
+                attributes[:, task.attribute_names.index(variable.name)] = values
+        changed[records.name] = attributes
+    return changed
+
+
 def hide(
-    records: Records, hidden: Hidden | None, site: Any, days: slice = slice(None)
+    records: Records,
+    hidden: Hidden | None,
+    site: Any,
+    days: slice = slice(None),
+    attributes: Attributes | None = None,
 ) -> tuple[Floats, Floats]:
     """Return forcing and attributes of a site or of some, without what is hidden."""
-    forcing, attributes = records.forcing[site][..., days, :], records.attributes[site]
+    given = records.attributes if attributes is None else attributes[records.name]
+    forcing, static_values = records.forcing[site][..., days, :], given[site]
     if hidden is None:
-        return forcing, attributes
+        return forcing, static_values
     series, static = (mask[site] for mask in hidden[records.name])
     return (
         np.where(series[..., None, :], np.float32(np.nan), forcing),
-        np.where(static, np.float32(np.nan), attributes),
+        np.where(static, np.float32(np.nan), static_values),
     )
 
 
@@ -90,6 +140,7 @@ def cache_embeddings(
     precision: str = "bfloat16",
     causal: bool = False,
     progress: Callable[[int], object] | None = None,
+    attributes: Attributes | None = None,
 ) -> Cache:
     """Embed all records once, as inference does, into memory-mapped float16 files.
 
@@ -111,6 +162,8 @@ def cache_embeddings(
         How the encoder reads.
     progress : callable, optional
         Called with the number of sites that were embedded, or were there.
+    attributes : mapping, optional
+        In place of the records' own, see :func:`other_climate`.
 
     Returns
     -------
@@ -126,7 +179,7 @@ def cache_embeddings(
         if path.exists():
             tell(len(_used(records)))
         else:
-            _embed(encoder, task, records, path, hidden, causal, tell)
+            _embed(encoder, task, records, path, hidden, attributes, causal, tell)
         caches[records.name] = np.load(path, mmap_mode="r")
     return caches
 
@@ -137,6 +190,7 @@ def _embed(
     records: Records,
     path: Path,
     hidden: Hidden | None,
+    other: Attributes | None,
     causal: bool,
     tell: Callable[[int], object],
 ) -> None:
@@ -152,7 +206,7 @@ def _embed(
     used = _used(records)
     for first in range(0, len(used), AT_ONCE):
         part = used[first : first + AT_ONCE]
-        forcing, attributes = hide(records, hidden, part)
+        forcing, attributes = hide(records, hidden, part, attributes=other)
         block = Block(
             np.ascontiguousarray(forcing[..., own]),
             attributes[:, static],
