@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -156,3 +158,35 @@ def test_one_load_per_process(tmp_path: Any, same: Any) -> None:
             "loaded 'tiny-head' on cpu in float32",
         }
     assert sum(map(len, loads.values())) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_workers_tell_the_user_what_is_odd(tmp_path: Any) -> None:
+    """A chunk is checked where it is computed; the warning reaches the user's process.
+
+    One for the variable, not one for each chunk.
+    """
+    distributed = pytest.importorskip("distributed")
+    weights = tiny_weights(tmp_path / "encoder.safetensors", window=40, stride=15)
+    ds = example_points(4, 60)
+    ds["temperature"] = (ds.temperature + 273.15).assign_attrs(units="degC")
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        xstefaland.embed(ds.chunk(site=1, time=-1), weights=weights).compute()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and not any(map(_are_kelvin, caught)):
+            time.sleep(0.1)
+        time.sleep(0.5)
+    assert sum(map(_are_kelvin, caught)) == 1
+
+
+def _are_kelvin(warning: warnings.WarningMessage) -> bool:
+    """Tell the warning about Kelvin from others."""
+    return "are these K" in str(warning.message)
