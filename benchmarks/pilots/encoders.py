@@ -193,7 +193,9 @@ class Run:
                 losses[name] = autoencoder_loss(guess.float(), true, mask, seen)
         else:
             losses |= {"series": torch.zeros(()), "static": torch.zeros(())}
-        target = (torch.from_numpy(batch.memory).float() - self.scale[0]) / self.scale[1]
+        target = (torch.from_numpy(batch.memory).float() - self.scale[0]) / self.scale[
+            1
+        ]
         known = target.isfinite()
         error = remembered - target.nan_to_num()
         losses["memory"] = masked_mean_square(error, known)
@@ -227,7 +229,7 @@ class Run:
 
 
 def family_of(names: list[str]) -> NDArray[np.int64]:
-    """Number of the family of each variable; 0, 1, ... in order of appearance."""
+    """Give each variable the number of its family, in order of appearance."""
     found: dict[object, int] = {}
     numbers = []
     for name in names:

@@ -55,9 +55,9 @@ def work(runs: Path, data: Path) -> None:
         command += ["--runs", str(runs), "--data", str(data)]
         _note(runs, f"start {jobs[0]}")
         with (runs / "jobs.log").open("a") as log:
-            code = subprocess.run(command, stdout=log, stderr=log, check=False).returncode
-        _note(runs, f"end {code} {jobs[0]}")
-        if code > 0:  # below 0: it was stopped from outside, and may go on
+            done = subprocess.run(command, stdout=log, stderr=log, check=False)
+        _note(runs, f"end {done.returncode} {jobs[0]}")
+        if done.returncode > 0:  # below 0: it was stopped from outside, and may go on
             with (runs / "failed.txt").open("a") as file:
                 file.write(jobs[0] + "\n")
 
