@@ -66,6 +66,7 @@ def test_dry_spell_against_a_loop():
 def test_degree_day_snow_against_a_loop():
     """The closed form is the recursion ``max(store + snow - melt, 0)``."""
     rain, heat, _ = weather().unbind(-1)
+    heat[0, :20], rain[0, 0] = -5, 8  # one record starts in snow
     store, expected = torch.zeros(2), []
     for p, t in zip(rain.T, heat.T, strict=True):
         change = torch.where(t < 0, p, 0.0) - 3 * t.clamp_min(0)

@@ -312,10 +312,9 @@ def degree_day_snow(
 
     Examples
     --------
-    >>> degree_day_snow(
-    ...     torch.tensor([5.0, 5.0, 5.0, 0.0]), torch.tensor([2.0, -1.0, -1.0, 2.0])
-    ... )
-    tensor([ 0.,  5., 10.,  4.])
+    >>> rain = torch.tensor([8.0, 5.0, 5.0, 5.0, 0.0])
+    >>> degree_day_snow(rain, torch.tensor([-1.0, 3.0, -1.0, -1.0, 2.0]))
+    tensor([ 8.,  0.,  5., 10.,  4.])
     """
     change = snowfall(precipitation, temperature) - melt * temperature.clamp_min(0.0)
     store = change.double().cumsum(-1)
