@@ -13,6 +13,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.pilots import climate
+from xstefaland.inputs.climate import CLIMATE_INDICES
 from xstefaland.model.process import AVAILABLE, CHANNELS, MEMORY, process_channels
 from xstefaland.training import corpus as corpora
 from xstefaland.training import tasks
@@ -77,9 +79,18 @@ def _needed(name: str) -> int:
 
 @dataclass(frozen=True)
 class MemoryBatch(Batch):
-    """A batch with what the encoder should remember ``(window, day, channel)``."""
+    """A batch with what the encoder should remember, and climates of other periods.
+
+    Attributes
+    ----------
+    memory : ndarray
+        ``(window, day, channel)``.
+    climate : ndarray
+        ``(window, index)``, from a random stretch of the record.
+    """
 
     memory: NDArray[np.float16]
+    climate: Floats
 
 
 class MemoryCorpus(Corpus):
@@ -100,7 +111,11 @@ class MemoryCorpus(Corpus):
             memory[row, start : start + days]
             for row, start in zip(rows, starts, strict=True)
         ]
-        return MemoryBatch(**vars(plain), memory=np.stack(taken))
+        which = np.random.default_rng(starts).integers(
+            climate.RENDERINGS, size=len(rows)
+        )
+        other = climate.renderings(self.shards[name])[rows, which]
+        return MemoryBatch(**vars(plain), memory=np.stack(taken), climate=other)
 
 
 def plain_task(corpus: Corpus, target: str) -> tasks.Task:
@@ -158,3 +173,43 @@ def hidden_inputs(plain: tasks.Task) -> tuple[Hidden, Hidden]:
         for name, (forcing, attributes) in hidden.items()
     }
     return hidden, wide
+
+
+def site_climates(corpus: Corpus, task: tasks.Task) -> dict[str, Floats]:
+    """Find other climate attributes ``(site, rendering, index)`` by source."""
+    found = {}
+    for source in task.sources:
+        shard = corpus.shards[source.name]
+        rows = pd.Index(shard.sites["site"]).get_indexer(source.sites["site"])
+        found[source.name] = climate.renderings(shard)[rows]
+    return found
+
+
+def with_climate(task: tasks.Task, climates: dict[str, Floats]) -> tasks.Task:
+    """Put other climate attributes ``(site, index)`` in place of those there."""
+    columns = [task.attribute_names.index(name) for name in CLIMATE_INDICES]
+    sources = []
+    for source in task.sources:
+        attributes = source.attributes.copy()
+        attributes[:, columns] = climates[source.name]
+        sources.append(replace(source, attributes=attributes))
+    return replace(task, sources=tuple(sources))
+
+
+def standardised(task: tasks.Task) -> tasks.Task:
+    """Give each site's target by its own mean and deviation."""
+    sources = []
+    for source in task.sources:
+        mean = np.nanmean(source.target, 1, keepdims=True)
+        spread = np.nanstd(source.target, 1, keepdims=True)
+        target = ((source.target - mean) / spread).astype(np.float32)
+        sources.append(replace(source, target=target))
+    return replace(task, sources=tuple(sources))
+
+
+def typical(task: tasks.Task) -> tuple[float, float]:
+    """Median over training sites of the mean and the deviation of the target."""
+    rows = [s.target[(s.sites["role"] == "train").to_numpy()] for s in task.sources]
+    mean = np.concatenate([np.nanmean(r, 1) for r in rows])
+    spread = np.concatenate([np.nanstd(r, 1) for r in rows])
+    return float(np.median(mean)), float(np.median(spread))

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from benchmarks.pilots import data
 from benchmarks.pilots.data import Hidden, MemoryBatch
 from xstefaland.inference.windows import window_starts
+from xstefaland.inputs.climate import CLIMATE_INDICES
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import EncoderConfig, StefaLand
 from xstefaland.model.process import MEMORY
@@ -53,12 +54,16 @@ class Variant:
         Updates of 16 windows; 0 leaves the encoder as it was drawn.
     families : bool
         Hide variables that follow from one another together.
+    stretches : bool
+        Take climate attributes from random stretches of the record in half of the
+        samples, and away in a fifth.
     """
 
     masked: float = 1.0
     memory: float = 0.0
     steps: int = 1200
     families: bool = True
+    stretches: bool = False
     settings: Pretraining = field(
         default_factory=lambda: Pretraining(
             steps=1200,
@@ -77,6 +82,7 @@ VARIANTS = {
     "memory": Variant(memory=1.0),
     "memoryonly": Variant(masked=0.0, memory=1.0),
     "single": Variant(families=False),
+    "stretches": Variant(memory=1.0, stretches=True),
 }
 
 
@@ -163,7 +169,19 @@ class Run:
         absent = thin & spare & (rng.random((samples, count)) < 0.5)
         forcing = np.where(absent[:, None], np.float32(np.nan), batch.forcing)
         masks_ = torch.from_numpy(series), torch.from_numpy(static)
-        return masks_, replace(batch, forcing=forcing, latitude=latitude)
+        attributes = batch.attributes
+        if self.variant.stretches:
+            attributes = attributes.copy()
+            columns = [self.corpus.attributes.index(n) for n in CLIMATE_INDICES]
+            chance = rng.random((samples, 1))
+            own = attributes[:, columns]
+            other = np.where(chance < 0.5, batch.climate, np.float32(np.nan))
+            short = np.isnan(batch.climate).all()  # records that have no stretches
+            attributes[:, columns] = np.where((chance < 0.7) & ~short, other, own)
+        batch = replace(
+            batch, forcing=forcing, latitude=latitude, attributes=attributes
+        )
+        return masks_, batch
 
     def _losses(
         self, batch: MemoryBatch, hidden: tuple[Tensor, Tensor]
