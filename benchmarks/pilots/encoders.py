@@ -22,11 +22,11 @@ from xstefaland.inputs.climate import CLIMATE_INDICES
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import EncoderConfig, StefaLand
 from xstefaland.model.process import MEMORY
-from xstefaland.training import pretraining, tasks
-from xstefaland.training.corpus import Corpus, masks
+from xstefaland.training import tasks
+from xstefaland.training.corpus import Corpus, masks, statistics
 from xstefaland.training.losses import autoencoder_loss, masked_mean_square
 from xstefaland.training.masking import Masking, attribute_mask, forcing_mask
-from xstefaland.training.pretraining import Pretraining
+from xstefaland.training.pretraining import LOGGED, Pretraining
 
 Caches = dict[str, NDArray[np.float16]] | None
 CHECKPOINT_SECONDS = 240.0
@@ -92,9 +92,9 @@ class Run:
     def __init__(self, corpus: Corpus, folder: Path, name: str, seed: int) -> None:
         self.corpus, self.folder, self.variant = corpus, folder, VARIANTS[name]
         self.settings = replace(self.variant.settings, seed=seed)
-        self.model = pretraining.new_model(corpus, self.settings).train()
-        self.memory = nn.Linear(self.model.config.d_model, len(MEMORY))
         self.keep = masks(corpus, data.site_roles(corpus), ["train"])
+        self.model = new_model(corpus, self.settings, self.keep).train()
+        self.memory = nn.Linear(self.model.config.d_model, len(MEMORY))
         self.scale = memory_statistics(corpus, self.keep)
         self.groups = [str(CATALOGUE[n].group) for n in corpus.attributes]
         parameters = [*self.model.parameters(), *self.memory.parameters()]
@@ -256,6 +256,47 @@ def family_of(names: list[str]) -> NDArray[np.int64]:
     return np.array(numbers)
 
 
+def new_model(
+    corpus: Corpus, settings: Pretraining, keep: dict[str, NDArray[np.bool_]]
+) -> StefaLand:
+    """Build the model with scaling statistics of the sites to keep."""
+    torch.manual_seed(settings.seed)
+    model = StefaLand(
+        EncoderConfig(
+            forcing=corpus.forcing,
+            attributes=corpus.attributes,
+            **{"dropout": 0.0, **settings.model},
+        )
+    )
+    series = [
+        [
+            np.asarray(shard.forcing[keep[n], ::7, shard.variables.index(name)])
+            for n, shard in corpus.shards.items()
+            if name in shard.variables
+        ]
+        for name in corpus.forcing
+    ]
+    static = [
+        [
+            shard.attributes[name].to_numpy(np.float32)[keep[n]]
+            for n, shard in corpus.shards.items()
+            if name in shard.attributes
+        ]
+        for name in corpus.attributes
+    ]
+    for scaling, names, parts in (
+        (model.forcing_scaling, corpus.forcing, series),
+        (model.attribute_scaling, corpus.attributes, static),
+    ):
+        logged = [name in LOGGED for name in names]
+        rows = [
+            statistics(np.concatenate([p.ravel() for p in part]), log)
+            for part, log in zip(parts, logged, strict=True)
+        ]
+        scaling.assign([r["mean"] for r in rows], [r["std"] for r in rows], logged)
+    return model
+
+
 def memory_statistics(
     corpus: Corpus, keep: dict[str, NDArray[np.bool_]]
 ) -> tuple[Tensor, Tensor]:
@@ -330,6 +371,10 @@ def embeddings(
         model = StefaLand(EncoderConfig.from_dict(state["config"]))
         model.load_state_dict(state["model"])
         model.eval()
+    assert (model.config.forcing, model.config.attributes) == (
+        task.forcing_names,
+        task.attribute_names,
+    )
     place = runs / "embeddings" / f"{task.target}-{encoder}-{seed}"
     made = []
     for name, masks_ in (("complete", None), ("hidden", hidden)):
