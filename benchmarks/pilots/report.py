@@ -105,6 +105,23 @@ def _compare(values: pd.Series, first: str, second: str) -> dict[str, object] | 
     }
 
 
+def wanting(every: pd.DataFrame) -> pd.DataFrame:
+    """Median over sites of what each head loses when inputs are wanting."""
+    rows = []
+    for (target, system, encoder), part in every.groupby(KEYS[:3]):
+        values = part.set_index(["inputs", "seed", "site"])[SCORE[str(target)]]
+        for inputs in part["inputs"].unique():
+            if inputs == "complete":
+                continue
+            site = (values[inputs] - values["complete"]).groupby("site").mean()
+            low, high = interval(site.to_numpy())
+            row = {"target": target, "system": system, "encoder": encoder}
+            row |= {"inputs": inputs, "seeds": part["seed"].nunique()}
+            row |= {"difference": float(site.median()), "low": low, "high": high}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def interval(differences: np.ndarray) -> tuple[float, float]:
     """Bounds of the middle 90 % of medians over sites drawn with replacement."""
     rng = np.random.default_rng(0)
@@ -155,6 +172,10 @@ def main() -> None:
         "Of NSE for streamflow (more is better), of ubRMSE for soil moisture (less is "
         "better). With several seeds a site's difference is averaged over seeds first.",
         markdown(paired(every)),
+    ]
+    lines += [
+        "## The same head with inputs wanting, minus with complete ones",
+        markdown(wanting(every)),
     ]
     if len(curve):
         last = curve.groupby("encoder").tail(3).groupby("encoder").mean()
