@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from xstefaland import set_options
 from xstefaland.errors import InputError, MissingVariableError
-from xstefaland.inputs.chunk import Assembly, Column, forcing_values
+from xstefaland.inputs.chunk import Assembly, ResultColumn, forcing_values
 from xstefaland.inputs.formulas.climate import climate_indices
 from xstefaland.inputs.formulas.pet import oudin
 from xstefaland.inputs.hints import Hints
@@ -338,7 +338,7 @@ def test_blocks_travel() -> None:
         "precipitation", "tp", RAIN, conversion("m", "mm d-1", daily=True)
     )
     assembly = Assembly((reading,), (), days, np.array([0, 2]))
-    columns = (Column("precipitation"), None)
+    columns = (ResultColumn("precipitation"), None)
     function = partial(forcing_values, assembly=assembly, columns=columns)
     result, rejected = pickle.loads(pickle.dumps(function))(np.array([[0.001, 0.002]]))
     assert rejected.tolist() == [0]

@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Column:
+class ResultColumn:
     """A variable of the result.
 
     Attributes
@@ -148,7 +148,7 @@ class Assembly:
 def forcing_values(
     *arrays: Array,
     assembly: Assembly,
-    columns: Sequence[Column | None],
+    columns: Sequence[ResultColumn | None],
     required: Sequence[Sequence[int]] = (),
 ) -> tuple[Array, Array]:
     """Make the forcing of some sites.
@@ -159,7 +159,7 @@ def forcing_values(
         Raw arrays, in the order of the assembly.
     assembly : Assembly
         How to read them and what to derive.
-    columns : sequence of Column or None
+    columns : sequence of ResultColumn or None
         The variables of the result; None: it is missing.
     required : sequence of sequence of int
         Columns of which at least one must have a value: a site without is all NaN.
@@ -183,7 +183,7 @@ def forcing_values(
 
 
 def attribute_values(
-    *arrays: Array, assembly: Assembly, columns: Sequence[Column | None]
+    *arrays: Array, assembly: Assembly, columns: Sequence[ResultColumn | None]
 ) -> Array:
     """Make the attributes of some sites, (..., attribute); see `forcing_values`."""
     have, _ = assembly.values(arrays)

@@ -21,7 +21,7 @@ from xstefaland.geometry.sites import latitude as site_latitude
 from xstefaland.inputs.axes import every_day
 from xstefaland.inputs.chunk import (
     Assembly,
-    Column,
+    ResultColumn,
     attribute_values,
     forcing_values,
 )
@@ -212,7 +212,7 @@ def _raw(variable: xr.Variable, dims: tuple[str, ...]) -> xr.DataArray:
 
 def _columns(
     variables: Sequence[VariableSpec], found: Examination
-) -> tuple[Column | None, ...]:
+) -> tuple[ResultColumn | None, ...]:
     """For each variable how it gets the model's units, None where it is missing."""
     return tuple(
         _column(v, found) if found.origins[v.name].available else None
@@ -220,7 +220,7 @@ def _columns(
     )
 
 
-def _column(variable: VariableSpec, found: Examination) -> Column:
+def _column(variable: VariableSpec, found: Examination) -> ResultColumn:
     """Describe one variable of the result.
 
     A climate attribute that is derived is held within what the model has seen: a
@@ -236,7 +236,7 @@ def _column(variable: VariableSpec, found: Examination) -> Column:
     low, high = variable.minimum, variable.maximum
     if recipe is not None and recipe.climate and low is not None and high is not None:
         limits = (low, high)
-    return Column(variable.name, change, limits)
+    return ResultColumn(variable.name, change, limits)
 
 
 def _apply(
