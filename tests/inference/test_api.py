@@ -314,3 +314,12 @@ def test_weights_by_path(tmp_path: Path) -> None:
     xr.testing.assert_equal(
         xstefaland.embed(ds, weights=path), xstefaland.embed(ds, weights=opened)
     )
+
+
+def test_a_year_of_one_day_is_that_day(weights: Any) -> None:
+    """The mean of a single day is the day itself."""
+    ds = example_points(2, 41, start="2000-11-22")
+    assert [int(n) for n in ds.time.dt.year.groupby(ds.time.dt.year).count()] == [40, 1]
+    daily = xstefaland.embed(ds, weights=weights)
+    yearly = xstefaland.embed(ds, weights=weights, pool="year")
+    np.testing.assert_allclose(yearly[:, 1], daily[:, -1], rtol=1e-5, atol=1e-6)
