@@ -1,8 +1,6 @@
 """Every Dataset gives an answer or one of our errors, however odd it is.
 
-Each oddity changes one thing of a good Dataset; hypothesis puts several together. What
-escapes as another error today is listed in `ESCAPES`, with the reason: a mended one
-fails its test here, and is then taken off the list.
+Each oddity changes one thing of a good Dataset; hypothesis puts several together.
 """
 
 from __future__ import annotations

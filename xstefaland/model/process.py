@@ -147,7 +147,9 @@ def process_channels(
 
     Notes
     -----
-    Heads with these inputs did better at ungauged basins than any without.
+    At 57 basins left out of training an LSTM gained 0.015 [-0.001, 0.024] and 0.006
+    [0.002, 0.012] in NSE from the library, on top of the averages (two seeds, paired
+    differences with 90 % intervals over basins).
 
     Examples
     --------
