@@ -74,16 +74,19 @@ class EncoderRun:
         self.basin_years = basin_years
         self.roles = roles(corpus, settings)
         self.held_out = HeldOut(corpus, settings)
-        self.before: float | None = None
         self.stopped = False
 
     def train(self) -> None:
         """Train until the end is reached or the process is asked to stop."""
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, self._stop)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_places()
-        pretrain(self.corpus, self.folder, self.settings, watch=self.watch)
+        names = (signal.SIGTERM, signal.SIGINT)
+        before = {name: signal.signal(name, self._stop) for name in names}
+        try:
+            pretrain(self.corpus, self.folder, self.settings, watch=self.watch)
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         """Remember that the process was asked to stop."""
@@ -91,15 +94,11 @@ class EncoderRun:
 
     def watch(self, run: Run) -> bool:
         """Look at held-out places and write snapshots when due; tell when to stop."""
-        before = run.basin_years - BATCH if self.before is None else self.before
-        self.before = run.basin_years
-        passed = [mark for mark in SNAPSHOTS if before < mark <= run.basin_years]
         last = run.finished or run.basin_years >= self.basin_years
-        if passed or last:
+        if last or any(run.passed(mark) for mark in SNAPSHOTS):
             self.snapshot(run)
-        count = int(run.basin_years // LOOK_EVERY) - int(before // LOOK_EVERY)
-        first = any(before < mark <= run.basin_years for mark in FIRST_LOOKS)
-        if count or first or last:
+        regular = run.basin_years // LOOK_EVERY * LOOK_EVERY
+        if last or any(run.passed(mark) for mark in (*FIRST_LOOKS, regular)):
             self.look(run)
         return self.stopped or last
 
@@ -154,6 +153,8 @@ def encoder(arguments: argparse.Namespace) -> None:
     if arguments.cooldown is not None:
         folder, settings = cooled(folder, settings, arguments.cooldown)
         end = float("inf")
+    if (folder / "checkpoint.pt").exists() and position(folder)["basin_years"] >= end:
+        raise SystemExit(f"{folder} has come to its end; give more --basin-years")
     EncoderRun(corpus(arguments), settings, folder, end).train()
 
 
@@ -184,10 +185,12 @@ def _copied(folder: Path, share: float) -> Path:
     for name in ("checkpoint.pt", "log.jsonl"):
         shutil.copy(folder / name, unfinished)
     at = position(unfinished)
+    copy = Path(f"{folder}-cooled-{round(at['basin_years'] / 1000):03d}k")
+    if copy.exists():
+        raise SystemExit(f"{copy} is there; delete it to do it anew")
     plan = {"first": at["step"], "steps": round(at["step"] * (1 + share))}
     (unfinished / "end.json").write_text(json.dumps(plan))
-    thousands = round(at["basin_years"] / 1000)
-    return unfinished.rename(f"{folder}-cooled-{thousands:03d}k")
+    return unfinished.rename(copy)
 
 
 def position(folder: Path) -> dict[str, float]:

@@ -250,7 +250,7 @@ class Run:
             self._parameter_groups(), settings.learning_rate, betas=(0.9, 0.98)
         )
         self.step = self.epoch = self.done = 0  # `done` batches of this epoch
-        self.basin_years = self.seconds = 0.0
+        self.basin_years = self._before = self.seconds = 0.0
         self._recent: list[tuple[str, dict[str, float]]] = []
         if self._checkpoint.exists():
             self._load()
@@ -265,6 +265,10 @@ class Run:
         """Where the run stands: updates, epoch, weather seen, time taken."""
         names = ("step", "epoch", "basin_years", "seconds")
         return {name: getattr(self, name) for name in names}
+
+    def passed(self, mark: float) -> bool:
+        """Tell whether the last update took the basin-years to or past a mark."""
+        return self._before < mark <= self.basin_years
 
     @property
     def _checkpoint(self) -> Path:
@@ -317,6 +321,7 @@ class Run:
         if math.isfinite(norm):
             self.optimiser.step()
         self.step += 1
+        self._before = self.basin_years
         self.basin_years += shown.batch.day_of_year.size / YEAR
         values = {name: float(each.detach()) for name, each in losses.items()}
         self._recent.append(("causal_" if causal else "", values))

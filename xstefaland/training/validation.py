@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from xstefaland.inputs.variables import CATALOGUE
-from xstefaland.model import StefaLand
+from xstefaland.model import EncoderConfig, StefaLand
 from xstefaland.model.process import MEMORY
 from xstefaland.training.corpus import Batch, Corpus, masks
 from xstefaland.training.epochs import Epochs
@@ -76,7 +76,7 @@ class HeldOut:
         self.corpus, self.low = corpus, settings.precision == "bfloat16"
         self.targets = Targets(corpus) if settings.memory_weight > 0 else None
         held = masks(corpus, roles(corpus, settings), ["held out"])
-        days = int({"window": 365, **settings.model}["window"])
+        days = settings.model.get("window", EncoderConfig.window)
         epochs = Epochs(corpus, held, window=days, size=windows, windows=windows)
         groups = [str(CATALOGUE[name].group) for name in corpus.attributes]
         self.complete: list[Shown] = []
