@@ -54,7 +54,7 @@ def test_a_shortened_batch_has_the_targets_of_its_days(corpus: Corpus) -> None:
 def test_the_future_changes_no_target(tmp_path: Path) -> None:
     """What comes after a day, gaps or storms, is nothing to it; the past is."""
     ds = example_points(3, 1200)
-    ds["precipitation"].values[1, 500:520] = np.nan
+    ds["precipitation"].values[1, 600:640] = np.nan
     plain = write_shard(tmp_path / "plain", ds)
     changed = ds.copy(deep=True)
     changed["precipitation"].values[:, 900:] += 30.0

@@ -329,21 +329,22 @@ class Run:
     def _losses(self, shown: Shown, causal: bool) -> dict[str, Tensor]:
         """Losses of the series, of the attributes and of what is remembered."""
         model, batch, seen = self.model, shown.batch, self.settings.seen_weight
-        low = self.settings.precision == "bfloat16"
-        with torch.autocast("cpu", torch.bfloat16, enabled=low):
-            tokens = encode(model, shown, causal)
-            series, static = model.decode(tokens)
-            known = None if self.read_out is None else self.read_out(tokens)
         forcing = model.forcing_scaling(torch.from_numpy(batch.forcing))
         attributes = model.attribute_scaling(torch.from_numpy(batch.attributes))
         hidden = torch.from_numpy(shown.forcing_mask)
         groups = torch.from_numpy(shown.attribute_mask)
-        losses = {
-            "series": autoencoder_loss(series.float(), forcing, hidden, seen),
-            "static": autoencoder_loss(static.float(), attributes, groups, seen),
-        }
-        if self.read_out is not None and self.targets is not None:
-            losses["memory"] = self.read_out.loss(known, self.targets.of(batch))
+        low = self.settings.precision == "bfloat16"
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            tokens = encode(model, shown, causal)
+            series, static = model.decode(tokens)
+            losses = {
+                "series": autoencoder_loss(series.float(), forcing, hidden, seen),
+                "static": autoencoder_loss(static.float(), attributes, groups, seen),
+            }
+            if self.read_out is not None and self.targets is not None:
+                remembered = self.read_out(tokens)
+                targets = self.targets.of(batch)
+                losses["memory"] = self.read_out.loss(remembered, targets)
         return losses
 
     @property
