@@ -23,7 +23,6 @@ import platform
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ import torch
 import xarray as xr
 
 from xstefaland import datasets
-from xstefaland.model import EncoderConfig, HeadConfig, StefaLand, build_head
+from xstefaland.model import HeadConfig, StefaLand, build_head
 from xstefaland.model.physics import FLUXES
 from xstefaland.training import corpus as corpora
 from xstefaland.training import evaluation, pretraining, publishing, tasks
@@ -132,11 +131,7 @@ class Workshop:
 
     def model(self) -> tuple[StefaLand, dict[str, float]]:
         """Load the pretrained model with its position in training."""
-        state = torch.load(self.runs / "base" / "checkpoint.pt", weights_only=True)
-        model = StefaLand(EncoderConfig.from_dict(state["config"]))
-        model.load_state_dict(state["model"])
-        step, epoch, _, samples = state["position"]
-        return model.eval(), {"updates": step, "epochs": epoch, "basin_years": samples}
+        return pretraining.load_model(self.runs / "base")
 
     def encoder(self) -> Weights:
         """Open the encoder's file; publish it first where there is none."""
@@ -156,17 +151,10 @@ class Workshop:
                 "Foundation model, 256 wide, 4 layers, pretrained on the weather and "
                 "attributes of CAMELS, MOPEX, Caravan, USCRN, DRB and AEMET"
             ),
-            training={**position, "minutes": self.minutes(), "machine": machine()},
+            training={**position, "machine": machine()},
             metrics=metrics,
             folder=self.into,
         )
-
-    def minutes(self) -> float:
-        """Sum the minutes of pretraining over the runs that the log holds."""
-        lines = (self.runs / "base" / "log.jsonl").read_text().splitlines()
-        seconds = [json.loads(line)["seconds"] for line in lines]
-        ends = [a for a, b in pairwise([*seconds, 0.0]) if b < a]
-        return sum(ends) / 60
 
     def score(self) -> None:
         """Score the encoder on held-out places, as trained and as stored."""

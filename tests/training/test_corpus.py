@@ -36,6 +36,8 @@ def test_a_batch_holds_the_values_of_its_window(corpus: Corpus) -> None:
     clay = batch.attributes[0, corpus.attributes.index("clay")]
     assert clay == np.float32(shard.attributes["clay"].iloc[3])
     np.testing.assert_array_equal(batch.climate, shard.climate[[3, 8]])
+    assert (batch.source, batch.rows.tolist()) == ("long", [3, 8])
+    assert batch.starts.tolist() == [310, 30]
     np.testing.assert_array_equal(
         batch.forcing[1, :, column], shard.forcing[8, 30:50, 1]
     )

@@ -77,6 +77,23 @@ def test_sites_take_turns_and_left_out_ones_never_come(corpus: Corpus) -> None:
     assert max(seen.values()) - min(seen.values()) <= 1
 
 
+def test_shares_are_what_an_epoch_draws(corpus: Corpus) -> None:
+    """Updates and basin-years of each source, counted without reading."""
+    keep = everything(corpus)
+    keep["long"][:4] = False
+    table = epochs(corpus, keep).shares(3)
+    batches = list(epochs(corpus, keep).batches(3))
+    for name, row in table.iterrows():
+        own = [b for b in batches if b.source == name]
+        assert row["updates"] == len(own) > 0
+        years = sum(b.day_of_year.size for b in own) / 365
+        assert row["basin_years"] == pytest.approx(years)
+    assert table["sites"].tolist() == [20, 30]
+    assert table["share_of_updates"].tolist() == [0.75, 0.25]
+    years = np.array([30 * 365, 10 * 100])
+    np.testing.assert_allclose(table["share_of_basin_years"], years / years.sum())
+
+
 def test_sources_and_sites_come_in_a_random_order(corpus: Corpus) -> None:
     """Neither one source after the other nor the sites in their own order."""
     drawn = list(epochs(corpus).batches(0))

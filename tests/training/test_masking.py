@@ -118,12 +118,12 @@ def test_some_samples_lose_all_attributes() -> None:
 
 
 def test_what_is_hidden_by_default() -> None:
-    """Attributes: 1 - 0.5 * 0.8; weather: 0.85 of samples in stretches of half."""
+    """Attributes: 1 - 0.5 * 0.8; weather: 0.7 of samples in stretches of half."""
     rng = np.random.default_rng(8)
     assert abs(attribute_mask(rng, 8000, ["a"], Masking()).mean() - 0.6) < 0.02
     mask = forcing_mask(rng, 4000, 365, LONERS[:4], Masking())
     whole = mask.all(1)  # a stretch is 90 days at most
     assert abs(whole.any(1).mean() - 0.3) < 0.03
-    assert abs((~mask.any((1, 2))).mean() - 0.15 * 0.7) < 0.02
+    assert abs((~mask.any((1, 2))).mean() - 0.3 * 0.7) < 0.02
     stretched = mask[~whole.any(1)]
-    assert abs(stretched.mean() - 0.85 * 0.5) < 0.02
+    assert abs(stretched.mean() - 0.7 * 0.5) < 0.02

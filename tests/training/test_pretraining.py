@@ -15,6 +15,8 @@ from xstefaland.training.corpus import Corpus
 from xstefaland.training.losses import autoencoder_loss, masked_mean_square
 from xstefaland.training.pretraining import (
     Pretraining,
+    Run,
+    load_model,
     pretrain,
     roles,
     variable_statistics,
@@ -23,7 +25,13 @@ from xstefaland.training.pretraining import (
 TINY = {"d_model": 16, "layers": 1, "heads": 2, "ffn": 32}
 
 
-def settings(steps: int, **others: object) -> Pretraining:
+def log(folder: Path) -> list[dict[str, float]]:
+    """Lines of a run's log."""
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def settings(steps: int | None, **others: object) -> Pretraining:
     """A run of seconds."""
     return Pretraining(
         steps=steps,
@@ -57,22 +65,98 @@ def test_every_variable_weighs_the_same() -> None:
 def test_training_lowers_the_loss(corpus: Corpus, tmp_path: Path) -> None:
     """After 120 updates the hidden values are guessed better than at the start."""
     pretrain(corpus, tmp_path / "run", settings(120, learning_rate=5e-3))
-    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
-    losses = [json.loads(line)["series"] for line in lines]
-    assert losses[-1] < 0.8 * losses[0]
+    lines = log(tmp_path / "run")
+    for name in ("series", "memory"):
+        assert lines[-1][name] < 0.8 * lines[0][name]
 
 
 def test_a_resumed_run_equals_one_that_was_not_interrupted(
     corpus: Corpus, tmp_path: Path
 ) -> None:
-    """Stopping by the clock and going on changes nothing."""
-    whole = pretrain(corpus, tmp_path / "whole", settings(12))
-    pretrain(corpus, tmp_path / "parts", settings(12), until=0.0)  # one update
-    parts = pretrain(corpus, tmp_path / "parts", settings(12))
-    for (name, a), b in zip(
-        whole.state_dict().items(), parts.state_dict().values(), strict=True
-    ):
-        torch.testing.assert_close(a, b, msg=name, rtol=1e-5, atol=1e-6)
+    """Stopping, and losing updates after a checkpoint, changes nothing, bit by bit."""
+    whole = pretrain(corpus, tmp_path / "whole", settings(45))
+
+    def kill(run: Run) -> bool:
+        if run.step == 33:
+            raise KeyboardInterrupt
+        return run.step == 25
+
+    pretrain(corpus, tmp_path / "parts", settings(45), watch=kill)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(corpus, tmp_path / "parts", settings(45), watch=kill)
+    with (tmp_path / "parts" / "log.jsonl").open("a") as file:
+        file.write('{"step": 40, "left": "by the kill"}\n{"half a li')
+    parts = pretrain(corpus, tmp_path / "parts", settings(45))
+    both = zip(whole.state_dict().items(), parts.state_dict().values(), strict=True)
+    for (name, a), b in both:
+        assert torch.equal(a, b), name
+    states = [
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)
+        for name in ("whole", "parts")
+    ]
+    for name in ("networks", "optimiser", "position"):
+        first, second = (state[name] for state in states)
+        first.pop("seconds", None), second.pop("seconds", None)
+        torch.testing.assert_close(first, second, rtol=0, atol=0)
+    assert [line["step"] for line in log(tmp_path / "parts")] == [20, 40]
+    assert "left" not in log(tmp_path / "parts")[-1]
+
+
+def test_a_finished_run_is_left_as_it_is(corpus: Corpus, tmp_path: Path) -> None:
+    """Asking again for what is there makes no update; asking for more goes on."""
+    first = pretrain(corpus, tmp_path / "run", settings(2)).state_dict()
+    again = pretrain(corpus, tmp_path / "run", settings(2)).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in first.items())
+    pretrain(corpus, tmp_path / "run", settings(3))
+    model, position = load_model(tmp_path / "run")
+    assert position["step"] == 3
+    assert not model.training
+    assert any(
+        not torch.equal(model.state_dict()[name], value)
+        for name, value in first.items()
+    )
+
+
+def test_a_run_without_an_end_keeps_its_rate(corpus: Corpus, tmp_path: Path) -> None:
+    """Up in five updates, then constant until it is stopped."""
+    rates = []
+
+    def note(run: Run) -> bool:
+        rates.append(run.optimiser.param_groups[0]["lr"])
+        return run.step == 9
+
+    pretrain(corpus, tmp_path / "run", settings(None, learning_rate=0.01), watch=note)
+    up = [0.002, 0.004, 0.006, 0.008]
+    assert rates == pytest.approx(up + [0.01] * 5)
+
+
+def test_both_readings_are_logged_apart(corpus: Corpus, tmp_path: Path) -> None:
+    """Means of the updates since the last line, two-way and causal, of every loss."""
+    seen: list[tuple[str, dict[str, float]]] = []
+
+    def note(run: Run) -> bool:
+        seen.extend(run._recent[-1:])
+        return False
+
+    pretrain(corpus, tmp_path / "run", settings(21, causal_share=0.5), watch=note)
+    (line,) = log(tmp_path / "run")
+    for reading in ("", "causal_"):
+        for name in ("series", "static", "memory"):
+            # the line of update 20 is written before `watch` sees it
+            own = [losses[name] for kind, losses in seen[:19] if kind == reading]
+            assert 3 < len(own) < 17
+            assert line[reading + name] == pytest.approx(np.mean(own), rel=0.3)
+    assert line["basin_years"] < 20 * 8
+    assert line["seconds"] > 0
+
+
+def test_without_memory_there_is_no_read_out(corpus: Corpus, tmp_path: Path) -> None:
+    """A weight of 0 computes and logs nothing of it, and is another run."""
+    pretrain(corpus, tmp_path / "run", settings(20, memory_weight=0.0))
+    assert "memory" not in log(tmp_path / "run")[0]
+    assert not list(corpus.folder.glob("*/memory"))
+    with pytest.raises(InputError, match="another configuration"):
+        pretrain(corpus, tmp_path / "run", settings(21))
 
 
 def test_another_configuration_does_not_continue_a_run(
@@ -132,5 +216,6 @@ def test_left_out_sites_are_never_drawn(corpus: Corpus, tmp_path: Path) -> None:
         values[part != "train"] = 1e9
         np.save(path, values)
     pretrain(Corpus(corpus.folder), tmp_path / "run", run)
-    (line,) = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
-    assert json.loads(line)["series"] < 10
+    (line,) = log(tmp_path / "run")
+    assert line["series"] < 10
+    assert line["memory"] < 10

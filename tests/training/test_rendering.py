@@ -11,10 +11,12 @@ from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.training.corpus import Corpus
 from xstefaland.training.masking import Masking
 from xstefaland.training.rendering import Rendering, Shown, render
+from xstefaland.training.shards import OBSERVED
 
 PLAIN = Rendering(
     short_windows=0.0,
     stretch_share=0.0,
+    thin=0.0,
     masking=Masking(drop_climate=0.0, drop_latitude=0.0),
 )
 
@@ -74,6 +76,21 @@ def test_masks_are_drawn_over_what_the_source_has(corpus: Corpus) -> None:
     assert part.forcing_mask[..., lacking].all()
     rest = np.delete(part.forcing_mask, lacking, -1)
     assert (~rest.any((1, 2))).mean() == pytest.approx(0.2, abs=0.05)
+
+
+def test_optional_forcings_are_absent_from_a_share_of_samples(corpus: Corpus) -> None:
+    """For the whole window, each with even chance; P and T stay, masks as they are."""
+    part = shown(corpus, "short", replace(PLAIN, thin=0.4))
+    absent = np.isnan(part.batch.forcing).all(1)
+    whole = shown(corpus, "short", PLAIN)
+    np.testing.assert_array_equal(part.forcing_mask, whole.forcing_mask)
+    for column, name in enumerate(corpus.forcing):
+        wanted = 0.0 if name in OBSERVED else 0.4 / 2
+        assert absent[:, column].mean() == pytest.approx(wanted, abs=0.05)
+    kept = np.isfinite(part.batch.forcing)
+    np.testing.assert_array_equal(part.batch.forcing[kept], whole.batch.forcing[kept])
+    apart = absent[:, 2] != absent[:, 3]  # radiation and PET
+    assert apart.mean() == pytest.approx(0.2, abs=0.05)
 
 
 def test_windows_are_shortened_and_latitudes_dropped_as_asked(corpus: Corpus) -> None:

@@ -84,7 +84,8 @@ class TransformerLayer(nn.Module):
         self, query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None
     ) -> Tensor:
         scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(-1, -2)
-        if keep is not None:
-            scores = scores.masked_fill(~keep, float("-inf"))
+        if keep is not None:  # added: the gradient needs no mask, a sixth of the time
+            unseen = scores.new_zeros(keep.shape).masked_fill_(~keep, float("-inf"))
+            scores = scores.add_(unseen)
         out: Tensor = self.dropout(softmax(scores, -1)) @ value
         return out

@@ -79,6 +79,9 @@ class Batch:
     climate: Floats  # (window, stretch, index), of random stretches of the record
     day_of_year: Floats  # (window, day)
     latitude: Floats  # (window,)
+    source: str
+    rows: Ints  # (window,), sites of the source
+    starts: Ints  # (window,), first days of the source's records
 
 
 class Corpus:
@@ -152,6 +155,9 @@ class Corpus:
             shard.climate[rows],
             shard.day_of_year(starts, days),
             shard.sites["lat"].to_numpy(np.float32)[rows],
+            name,
+            rows,
+            starts,
         )
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import pandas as pd
 
 from xstefaland.errors import InputError
 from xstefaland.training.corpus import Batch, Corpus
 from xstefaland.training.shards import Bools, Ints
+
+YEAR = 365  # days of a basin-year
 
 
 class Epochs:
@@ -78,20 +81,40 @@ class Epochs:
         Batch
             Windows that start anywhere where weather was observed.
         """
-        plan = self._plan(np.random.default_rng([*seed, 0]))
+        plan = self.plan(*seed)
         for number, (name, rows) in enumerate(plan[first:], first):
             rng = np.random.default_rng([*seed, number + 1])
             days, shard = self.days[name], self.corpus.shards[name]
             starts = [rng.choice(shard.starts(row, days)) for row in rows]
             yield self.corpus.batch(name, rows, np.array(starts), days)
 
-    def _plan(self, rng: np.random.Generator) -> list[tuple[str, Ints]]:
-        """Source and sites of every batch, in a random order."""
+    def plan(self, *seed: int) -> list[tuple[str, Ints]]:
+        """Source and sites of every batch of an epoch, in a random order."""
+        rng = np.random.default_rng([*seed, 0])
         plan = []
         for name, batches in self._shares(rng).items():
             rows = _turns(rng, self.sites[name], batches * self.size)
             plan += [(name, each) for each in rows.reshape(batches, self.size)]
         return [plan[index] for index in rng.permutation(len(plan))]
+
+    def shares(self, *seed: int) -> pd.DataFrame:
+        """Count what each source gives to an epoch, without reading it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a source: ``sites``, ``days`` of a window, ``updates`` and
+            ``basin_years``, and the shares of the last two.
+        """
+        drawn = pd.Series([name for name, _ in self.plan(*seed)])
+        updates = drawn.value_counts().reindex(list(self.sites), fill_value=0)
+        table = pd.DataFrame({"updates": updates})
+        table.insert(0, "sites", [len(rows) for rows in self.sites.values()])
+        table.insert(1, "days", [self.days[name] for name in self.sites])
+        table["basin_years"] = updates * self.size * table["days"] / YEAR
+        for name in ("updates", "basin_years"):
+            table[f"share_of_{name}"] = table[name] / table[name].sum()
+        return table
 
     def _shares(self, rng: np.random.Generator) -> dict[str, int]:
         """Batches of each source: its share to within one, right on average."""

@@ -73,7 +73,7 @@ class Masking:
     share: float = 0.5
     shortest: int = 30
     longest: int = 90
-    untouched: float = 0.15
+    untouched: float = 0.3
     drop_forcing: float = 0.3
     one_by_one: float = 0.2
     group_share: float = 0.5

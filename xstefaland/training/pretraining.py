@@ -1,12 +1,11 @@
-"""Pretraining: a resumable loop over the corpus, and the score on held-out places."""
+"""Pretraining: a resumable loop over the corpus."""
 
 from __future__ import annotations
 
 import json
-import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from xstefaland.errors import InputError
 from xstefaland.inputs.variables import CATALOGUE
@@ -27,12 +26,11 @@ from xstefaland.training.corpus import (
     statistics,
     training_values,
 )
-from xstefaland.training.epochs import Epochs
+from xstefaland.training.epochs import YEAR, Epochs
 from xstefaland.training.losses import autoencoder_loss
+from xstefaland.training.memory import ReadOut, Targets
 from xstefaland.training.places import left_out_sites
 from xstefaland.training.rendering import Rendering, Shown, render
-
-logger = logging.getLogger("xstefaland")
 
 LOGGED = {  # skewed variables are scaled after log1p
     "precipitation",
@@ -49,6 +47,7 @@ LOGGED = {  # skewed variables are scaled after log1p
     "low_prec_dur",
 }
 _BATCHES, _UPDATES = 1, 2  # streams of random numbers
+LOG_EVERY = 20  # updates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +56,9 @@ class Pretraining:
 
     Parameters
     ----------
-    steps : int
-        Updates in all; a resumed run may ask for another number.
+    steps : int or None
+        Updates in all; a resumed run may ask for another number. None: until the run
+        is stopped, at a constant rate.
     batch_size : int
         Windows per update.
     learning_rate, weight_decay : float
@@ -71,6 +71,9 @@ class Pretraining:
         Weight of the loss on values that were not hidden.
     static_weight : float
         Weight of the attributes' loss.
+    memory_weight : float
+        Weight of the loss on what follows from the days before, see
+        :mod:`xstefaland.training.memory`; 0 leaves it out.
     share_left_out : float
         Chance of a place (half-degree cell) to be held out.
     left_out_seed : int
@@ -93,7 +96,7 @@ class Pretraining:
         What is hidden, and how else batches are changed.
     """
 
-    steps: int
+    steps: int | None
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
@@ -101,10 +104,11 @@ class Pretraining:
     cooldown: float = 0.3
     seen_weight: float = 0.2
     static_weight: float = 0.5
+    memory_weight: float = 1.0
     share_left_out: float = 0.1
     left_out_seed: int = 9
     epoch_windows: int = 8192
-    causal_share: float = 0.0
+    causal_share: float = 0.25
     precision: str = "bfloat16"
     seed: int = 0
     checkpoint_minutes: float = 5.0
@@ -163,7 +167,11 @@ def roles(corpus: Corpus, settings: Pretraining) -> pd.Series:
 
 
 def pretrain(
-    corpus: Corpus, folder: Path, settings: Pretraining, *, until: float | None = None
+    corpus: Corpus,
+    folder: Path,
+    settings: Pretraining,
+    *,
+    watch: Callable[[Run], bool] | None = None,
 ) -> StefaLand:
     """Train, or go on training, the foundation model.
 
@@ -173,11 +181,12 @@ def pretrain(
         What to learn from.
     folder : Path
         Of the run: ``checkpoint.pt`` and ``log.jsonl`` are written there, and a run
-        found there is continued.
+        found there is continued where its checkpoint was written.
     settings : Pretraining
         See there.
-    until : float, optional
-        Stop (with a checkpoint) at this time [seconds since the epoch].
+    watch : callable, optional
+        Called with the run after every update; the run stops, with a checkpoint, when
+        it returns True.
 
     Returns
     -------
@@ -185,30 +194,53 @@ def pretrain(
         The trained model in evaluation mode.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(corpus, folder, settings)
-    started, saved = time.monotonic(), time.monotonic()
-    for batch in run.batches():
-        loss = run.update(batch)
-        if run.step % 20 == 0:
-            run.log(loss, time.monotonic() - started)
-        stop = run.step >= settings.steps or (until is not None and time.time() > until)
-        if stop or time.monotonic() - saved > settings.checkpoint_minutes * 60:
+    run = Run(corpus, folder, settings)
+    batches, saved, now = run.batches(), run.seconds, time.monotonic()
+    stop = run.finished
+    while not stop:
+        run.update(next(batches))
+        before, now = now, time.monotonic()
+        run.seconds += now - before
+        if run.step % LOG_EVERY == 0:
+            run.log()
+        stop = (watch is not None and watch(run)) or run.finished
+        if stop or run.seconds - saved > settings.checkpoint_minutes * 60:
             run.save()
-            saved = time.monotonic()
-        if stop:
-            break
+            saved = run.seconds
     return run.model.eval()
 
 
-class _Run:
-    """State of a run: model, optimiser, position in the corpus."""
+class Run:
+    """State of a run: networks, optimiser, position in the corpus.
+
+    Attributes
+    ----------
+    model : StefaLand
+        The encoder with its decoder.
+    read_out : ReadOut or None
+        What gives memory targets, where these are asked for.
+    step : int
+        Updates so far.
+    basin_years, seconds : float
+        Weather seen so far [365 days of a site], and time taken.
+    """
 
     def __init__(self, corpus: Corpus, folder: Path, settings: Pretraining) -> None:
         self.corpus, self.folder, self.settings = corpus, folder, settings
+        keep = masks(corpus, roles(corpus, settings), ["train"])
         self.model = new_model(corpus, settings).train()
+        self.networks = nn.ModuleDict({"model": self.model})  # all that is trained
+        self.targets: Targets | None = None
+        self.read_out: ReadOut | None = None
+        if settings.memory_weight > 0:
+            self.targets = Targets(corpus)
+            self.read_out = ReadOut.scaled(
+                self.model.config.d_model, *self.targets.statistics(keep)
+            )
+            self.networks["read_out"] = self.read_out
         self.epochs = Epochs(
             corpus,
-            masks(corpus, roles(corpus, settings), ["train"]),
+            keep,
             window=self.model.config.window,
             size=settings.batch_size,
             windows=settings.epoch_windows,
@@ -218,16 +250,39 @@ class _Run:
             self._parameter_groups(), settings.learning_rate, betas=(0.9, 0.98)
         )
         self.step = self.epoch = self.done = 0  # `done` batches of this epoch
-        self.samples = 0.0
-        path = folder / "checkpoint.pt"
-        if path.exists():
-            self.load(path)
+        self.basin_years = self._before = self.seconds = 0.0
+        self._recent: list[tuple[str, dict[str, float]]] = []
+        if self._checkpoint.exists():
+            self._load()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all updates that were asked for are made."""
+        return self.settings.steps is not None and self.step >= self.settings.steps
+
+    @property
+    def position(self) -> dict[str, float]:
+        """Where the run stands: updates, epoch, weather seen, time taken."""
+        names = ("step", "epoch", "basin_years", "seconds")
+        return {name: getattr(self, name) for name in names}
+
+    def passed(self, mark: float) -> bool:
+        """Tell whether the last update took the basin-years to or past a mark."""
+        return self._before < mark <= self.basin_years
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "log.jsonl"
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Decay matrices only: not biases, norms, positions or mask vectors."""
-        matrices: list[torch.nn.Parameter] = []
-        others: list[torch.nn.Parameter] = []
-        for name, parameter in self.model.named_parameters():
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
+        for name, parameter in self.networks.named_parameters():
             plain = parameter.ndim < 2 or "bias" in name or "missing" in name
             (others if plain or "position" in name else matrices).append(parameter)
         return [
@@ -244,101 +299,141 @@ class _Run:
                 yield batch
             self.epoch, self.done = self.epoch + 1, 0
 
-    def update(self, batch: Batch) -> dict[str, float]:
+    def update(self, batch: Batch) -> None:
         """One step of the optimiser."""
-        settings = self.settings
+        settings, corpus = self.settings, self.corpus
         rng = np.random.default_rng([_UPDATES, settings.seed, self.step])
-        corpus, rendering = self.corpus, settings.rendering
         causal = bool(rng.random() < settings.causal_share)
         shown = render(
-            batch, corpus.forcing, self.groups, corpus.climate, rendering, rng
+            batch, corpus.forcing, self.groups, corpus.climate, settings.rendering, rng
         )
-        rate = settings.learning_rate * self._rate()
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        series, static = _losses(self.model, shown, settings, causal)
-        loss = series + settings.static_weight * static
+            group["lr"] = self.rate
+        losses = self._losses(shown, causal)
+        loss = (
+            losses["series"]
+            + settings.static_weight * losses["static"]
+            + settings.memory_weight * losses.get("memory", 0.0)
+        )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
         if math.isfinite(norm):
             self.optimiser.step()
         self.step += 1
-        self.samples += shown.batch.day_of_year.size / 365
-        return {
-            "series": float(series.detach()),
-            "static": float(static.detach()),
-            "rate": rate,
-        }
+        self._before = self.basin_years
+        self.basin_years += shown.batch.day_of_year.size / YEAR
+        values = {name: float(each.detach()) for name, each in losses.items()}
+        self._recent.append(("causal_" if causal else "", values))
 
-    def _rate(self) -> float:
-        """Trapezoid: up, flat, down to zero."""
-        left = (self.settings.steps - self.step) / max(
-            1, self.settings.cooldown * self.settings.steps
-        )
-        return max(0.0, min(1.0, (self.step + 1) / self.settings.warmup, left))
+    def _losses(self, shown: Shown, causal: bool) -> dict[str, Tensor]:
+        """Losses of the series, of the attributes and of what is remembered."""
+        model, batch, seen = self.model, shown.batch, self.settings.seen_weight
+        forcing = model.forcing_scaling(torch.from_numpy(batch.forcing))
+        attributes = model.attribute_scaling(torch.from_numpy(batch.attributes))
+        hidden = torch.from_numpy(shown.forcing_mask)
+        groups = torch.from_numpy(shown.attribute_mask)
+        low = self.settings.precision == "bfloat16"
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            tokens = encode(model, shown, causal)
+            series, static = model.decode(tokens)
+            losses = {
+                "series": autoencoder_loss(series.float(), forcing, hidden, seen),
+                "static": autoencoder_loss(static.float(), attributes, groups, seen),
+            }
+            if self.read_out is not None and self.targets is not None:
+                remembered = self.read_out(tokens)
+                targets = self.targets.of(batch)
+                losses["memory"] = self.read_out.loss(remembered, targets)
+        return losses
 
-    def log(self, loss: dict[str, float], seconds: float) -> None:
-        """Append one line to the log."""
-        line = {"step": self.step, "epoch": self.epoch, "basin_years": self.samples}
-        line |= {"seconds": seconds} | loss
-        with (self.folder / "log.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next update, a trapezoid: up, flat, down to zero."""
+        settings = self.settings
+        share = min(1.0, (self.step + 1) / settings.warmup)
+        if settings.steps is not None:
+            falling = max(1, settings.cooldown * settings.steps)
+            share = min(share, max(0.0, (settings.steps - self.step) / falling))
+        return settings.learning_rate * share
+
+    def log(self) -> None:
+        """Append the mean losses since the last line, by way of reading, and the rate.
+
+        Losses of batches that were read causally begin with ``causal_``.
+        """
+        found: dict[str, list[float]] = {}
+        for reading, losses in self._recent:
+            for name, value in losses.items():
+                found.setdefault(reading + name, []).append(value)
+        self._recent = []
+        means = {name: sum(each) / len(each) for name, each in sorted(found.items())}
+        self.note({"rate": self.optimiser.param_groups[0]["lr"], **means})
+
+    def note(self, entries: Mapping[str, Any]) -> None:
+        """Append a line to the log: where the run stands, and some entries."""
+        with self._log.open("a") as file:
+            file.write(json.dumps({**self.position, **entries}) + "\n")
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         state = {
-            "model": self.model.state_dict(),
+            "networks": self.networks.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "position": [self.step, self.epoch, self.done, self.samples],
+            "position": {**self.position, "done": self.done},
             "config": self.model.config.to_dict(),
             "settings": asdict(self.settings),
         }
-        torch.save(state, self.folder / "checkpoint.tmp")
-        (self.folder / "checkpoint.tmp").replace(self.folder / "checkpoint.pt")
+        unfinished = self._checkpoint.with_suffix(".tmp")
+        torch.save(state, unfinished)
+        unfinished.replace(self._checkpoint)
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        state = torch.load(path, weights_only=True)
-        if EncoderConfig.from_dict(state["config"]) != self.model.config:
+    def _load(self) -> None:
+        """Go on from the checkpoint; lines of the log after it are dropped."""
+        state = torch.load(self._checkpoint, weights_only=True)
+        networks = self.networks
+        same = state["networks"].keys() == networks.state_dict().keys()
+        if not same or EncoderConfig.from_dict(state["config"]) != self.model.config:
             raise InputError(
-                f"{str(path)!r} was trained with another configuration or corpus; "
-                "give another `folder=`, or delete the checkpoint to start again."
+                f"{str(self._checkpoint)!r} was trained with another configuration or "
+                "corpus; give another `folder=`, or delete the checkpoint to start "
+                "again."
             )
-        self.model.load_state_dict(state["model"])
+        networks.load_state_dict(state["networks"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.epoch, self.done, self.samples = state["position"]
+        for name, value in state["position"].items():
+            setattr(self, name, value)
+        if self._log.exists():
+            lines = self._log.read_text().splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith("\n")]
+            kept = [each for each in whole if json.loads(each)["step"] <= self.step]
+            self._log.write_text("".join(kept))
 
 
-def _losses(
-    model: StefaLand, shown: Shown, settings: Pretraining, causal: bool
-) -> tuple[Tensor, Tensor]:
-    """Losses of the series and of the attributes."""
+def encode(model: StefaLand, shown: Shown, causal: bool) -> Tensor:
+    """Embed a batch as it is shown: day tokens and static token ``(B, T + 1, d)``."""
     batch = shown.batch
-    hidden = (
-        torch.from_numpy(shown.forcing_mask),
-        torch.from_numpy(shown.attribute_mask),
+    return model.encode(
+        torch.from_numpy(batch.forcing),
+        torch.from_numpy(batch.attributes),
+        day_of_year=torch.from_numpy(batch.day_of_year),
+        latitude=torch.from_numpy(batch.latitude),
+        forcing_mask=torch.from_numpy(shown.forcing_mask),
+        attribute_mask=torch.from_numpy(shown.attribute_mask),
+        causal=causal,
     )
-    forcing = torch.from_numpy(batch.forcing)
-    attributes = torch.from_numpy(batch.attributes)
-    low = settings.precision == "bfloat16"
-    with torch.autocast("cpu", torch.bfloat16, enabled=low):
-        tokens = model.encode(
-            forcing,
-            attributes,
-            day_of_year=torch.from_numpy(batch.day_of_year),
-            latitude=torch.from_numpy(batch.latitude),
-            forcing_mask=hidden[0],
-            attribute_mask=hidden[1],
-            causal=causal,
-        )
-        series, static = model.decode(tokens)
-    seen = settings.seen_weight
-    return (
-        autoencoder_loss(
-            series.float(), model.forcing_scaling(forcing), hidden[0], seen
-        ),
-        autoencoder_loss(
-            static.float(), model.attribute_scaling(attributes), hidden[1], seen
-        ),
+
+
+def load_model(folder: Path) -> tuple[StefaLand, dict[str, float]]:
+    """Read the model of a run, in evaluation mode, and where the run stands."""
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    model = StefaLand(EncoderConfig.from_dict(state["config"]))
+    prefix = "model."
+    model.load_state_dict(
+        {
+            name.removeprefix(prefix): tensor
+            for name, tensor in state["networks"].items()
+            if name.startswith(prefix)
+        }
     )
+    return model.eval(), state["position"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from xstefaland.training.corpus import Batch
 from xstefaland.training.masking import Masking, attribute_mask, forcing_mask
-from xstefaland.training.shards import Bools
+from xstefaland.training.shards import OBSERVED, Bools, Floats
 
 SHORTEST = 60  # [days] of a shortened window; what has less than twice that stays whole
 
@@ -25,12 +25,17 @@ class Rendering:
     stretch_share : float
         Share of samples whose climate attributes come from a random stretch of the
         record instead of the whole.
+    thin : float
+        Share of samples in which every forcing but precipitation and temperature is
+        absent with even chance: neither seen nor asked for, as where a user has only
+        some of a family.
     masking : Masking
         What is hidden.
     """
 
     short_windows: float = 0.1
     stretch_share: float = 0.5
+    thin: float = 0.3
     masking: Masking = field(default_factory=Masking)
 
 
@@ -84,7 +89,18 @@ def render(
     present = [name for name, there in zip(names, have, strict=True) if there]
     series[:, :, have] = forcing_mask(rng, samples, days, present, masking)
     static = attribute_mask(rng, samples, groups, masking)
-    return Shown(replace(batch, latitude=latitude), series, static)
+    forcing = _thinned(batch.forcing, names, rendering.thin, rng)
+    return Shown(replace(batch, forcing=forcing, latitude=latitude), series, static)
+
+
+def _thinned(
+    forcing: Floats, names: Sequence[str], share: float, rng: np.random.Generator
+) -> Floats:
+    """Take optional forcings of a share of the samples away."""
+    spare = np.array([name not in OBSERVED for name in names])
+    chosen = rng.random((len(forcing), 1)) < share
+    absent = chosen & spare & (rng.random((len(forcing), len(names))) < 0.5)
+    return np.where(absent[:, None], np.float32(np.nan), forcing)
 
 
 def _shorten(batch: Batch, rng: np.random.Generator, share: float) -> Batch:
