@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from xstefaland import metrics
 from xstefaland.errors import InputError
 from xstefaland.model import HeadConfig, build_head
-from xstefaland.model.trunks import SPINUP_DAYS
+from xstefaland.model.process import SPINUP_DAYS
 from xstefaland.training.corpus import statistics
 from xstefaland.training.losses import (
     basin_nse_loss,

@@ -11,6 +11,7 @@ from torch import nn
 
 from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.model import HeadConfig, StefaLand
+from xstefaland.model.process import SPINUP_DAYS
 from xstefaland.training.corpus import Corpus
 from xstefaland.training.fitting import head_statistics
 from xstefaland.training.pretraining import Pretraining, variable_statistics
@@ -25,7 +26,6 @@ REQUIRED = (
     ("temperature", "temperature_max", "temperature_min"),
 )
 PHYSICS_REQUIRED = (*REQUIRED, ("potential_evapotranspiration",))
-SPINUP_DAYS = 365
 Storage = Literal["float16", "float32"]
 
 
