@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from xstefaland.errors import InputError
 from xstefaland.model.config import HeadConfig
 from xstefaland.model.embedding import Dropout
-from xstefaland.model.hbv import States, lean_widths, simulate_lean
 from xstefaland.model.features import Features
+from xstefaland.model.hbv import States, lean_widths, simulate_lean
 from xstefaland.model.limits import Limited
 from xstefaland.model.process import CARRIED, SPINUP_DAYS, WEATHER
 from xstefaland.model.season import fill_by_season

@@ -200,6 +200,9 @@ POINT_LOSSES: dict[str, PointLoss] = {
 """Losses of heads that give one value, by the name that a target or a run states. "mse"
 differs from "nse" by the deviation it is given: that of all observations."""
 
+PER_SITE = ("nse", "kge", "log")
+"""Of these, those that count errors in each site's own deviation."""
+
 PENALTY = 0.1
 """Weight of the squares of the maps from attributes to level and spread."""
 
