@@ -77,11 +77,8 @@ def test_checkpoints_are_kept_by_fold_and_system(run):
     """So a run that was broken off goes on."""
     cross_validate(run, versions(run), np.array([0, 0, 0, 1, 1, 1]))
     names = sorted(path.name for path in run.folder.glob("*.pt"))
-    assert names == [
-        f"fold{fold}-{system}.pt"
-        for fold in (0, 1)
-        for system in ("lstm-plain", "lstm")
-    ]
+    systems = "lstm-plain", "lstm"
+    assert names == [f"fold{fold}-{s}.pt" for fold in (0, 1) for s in systems]
 
 
 def test_the_first_year_is_not_scored_where_there_are_more_than_two(run):
