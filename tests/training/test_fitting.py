@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,62 @@ def test_probabilities_are_learned_by_their_likelihood():
     observed = records.observed[rows]
     assert before.mean() == pytest.approx(observed.mean(), abs=0.15)
     assert ((answer[..., 0] > 0.5) == (observed == 1)).mean() > 0.97
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "match"),
+    [
+        ("huber", None, "there are nse, mse, kge, log"),
+        ("cross_entropy", None, "is of probabilities alone"),
+        ("kge", SHARE, "whose loss is 'cross_entropy'"),
+    ],
+)
+def test_losses_that_are_refused(task, loss, target, match):
+    """Unknown ones, and those of the other kind of target."""
+    given = task if target is None else replace(task, target=target)
+    with pytest.raises(InputError, match=match):
+        fit(given, form(task), BARE, short(1, loss=loss))
+
+
+def test_a_run_chooses_its_loss(task):
+    """The same draws end elsewhere; the entry of the target is the default."""
+    ends = [
+        fit(task, form(task), BARE, short(2, loss=loss)).output.bias.item()
+        for loss in (None, "nse", "kge", "log", "mse")
+    ]
+    assert ends[0] == ends[1]
+    assert len(set(ends)) == 4
+
+
+def test_level_and_spread_of_sites_are_learned_apart_from_their_anomalies():
+    """Wetness is of the rain; where it hovers is said by clay, how far by elevation."""
+    made = make()
+    records = made.records[0]
+    clay, high = (
+        records.attributes[:, made.attribute_names.index(name)]
+        for name in ("clay", "elevation")
+    )
+    rain = records.forcing[..., made.forcing_names.index("precipitation")]
+    level, spread = 0.1 + clay / 200, 0.02 * np.exp(high / 1500)
+    wet = (rain - rain.mean(1, keepdims=True)) / rain.std(1, keepdims=True)
+    records.observed[:] = level[:, None] + spread[:, None] * wet
+    target = TARGETS["soil_moisture"]
+    made = replace(made, target=replace(target, minimum=None, maximum=None))
+    config = form(
+        made, form="anomaly", attributes=("clay", "elevation"),
+        targets=("soil_moisture",),
+    )  # fmt: skip
+    head = fit(made, config, BARE, short(250, learning_rate=1e-2))
+    ((_, rows, answer),) = predict_sites(head, made, config, BARE[0])
+    given = torch.from_numpy(np.stack([clay, high], -1)[rows])
+    with torch.no_grad():
+        features = head.features(torch.zeros(len(rows), 1, len(config.forcing)), given)
+        believed = [each[:, 0].numpy() for each in head.statistics(features[1])]
+    assert abs(believed[0] - level[rows]).max() < 0.3 * level[rows].std()
+    assert abs(np.log(believed[1] / spread[rows])).max() < 0.15
+    found = answer[..., 0]
+    corr = [np.corrcoef(a, b)[0, 1] for a, b in zip(found, wet[rows], strict=True)]
+    assert min(corr) > 0.9
 
 
 def test_limits_are_the_target_s(task):
