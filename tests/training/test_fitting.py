@@ -243,7 +243,7 @@ def test_level_and_spread_of_sites_are_learned_apart_from_their_anomalies():
     made = replace(made, target=replace(target, minimum=None, maximum=None))
     config = form(
         made, form="anomaly", attributes=("clay", "elevation"),
-        targets=("soil_moisture",),
+        targets=("soil_moisture",), place=False,
     )  # fmt: skip
     head = fit(made, config, BARE, short(250, learning_rate=1e-2))
     ((_, rows, answer),) = predict_sites(head, made, config, BARE[0])
