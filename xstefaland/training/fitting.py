@@ -227,28 +227,34 @@ def _loss(
     low = settings.precision == "bfloat16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         if isinstance(head, AnomalyHead):
-            predicted, static = head.raw(**sample.inputs())
-            if config.quantiles:
-                predicted = predicted.transpose(-1, -2)
+            anomaly, static = head.raw(**sample.inputs())
+            predicted = anomaly.transpose(-1, -2) if config.quantiles else anomaly
         else:
             predicted = head(**sample.inputs())
     # HBV's other fluxes are free
     predicted = predicted[:, sampler.warmup :, :1].float()
     if isinstance(head, AnomalyHead):
-        mean, spread = sample.statistics.split(1, -1)
-        known = mean, spread.clamp_min(max(floor, 1e-6))
-        believed = head.statistics(static)
-        maps = (head.level.weight, head.log_spread.weight)
-        return (
-            anomaly_loss(predicted, observed, known, config.quantiles)
-            + site_statistics_loss(believed, known, max(sampler.overall, 1e-6))
-            + PENALTY * sum(each.square().sum() for each in maps)
+        known = (
+            sample.statistics[:, :1],
+            sample.statistics[:, 1:].clamp_min(max(floor, 1e-6)),
         )
+        loss = anomaly_loss(predicted, observed, known, config.quantiles)
+        return loss + _site_loss(head, static, known, max(sampler.overall, 1e-6))
     if config.quantiles:
         levels = config.quantiles
         return pinball_loss(predicted, observed, sample.deviation, levels, floor)
-    loss = POINT_LOSSES[_loss_name(settings, target)]
-    return loss(predicted, observed, sample.deviation, floor)
+    point_loss = POINT_LOSSES[_loss_name(settings, target)]
+    return point_loss(predicted, observed, sample.deviation, floor)
+
+
+def _site_loss(
+    head: AnomalyHead, static: Tensor, known: tuple[Tensor, Tensor], unit: float
+) -> Tensor:
+    """Loss of what a head believes of its sites, with a penalty on belief."""
+    loss = site_statistics_loss(head.statistics(static), known, unit)
+    for layer in (head.level, head.log_spread):
+        loss = loss + PENALTY * layer.weight.square().sum()
+    return loss
 
 
 def _save(

@@ -38,8 +38,8 @@ def scale(
         )
     if config.channels:
         found = _channel_statistics(task, config, version or Version(None, None))
-        log = [False] * len(config.channels)
-        features.get_submodule("channel_scaling").assign(*found, log)  # type: ignore[operator]
+        linear = [False] * len(config.channels)
+        features.get_submodule("channel_scaling").assign(*found, linear)  # type: ignore[operator]
     if config.physics is None:  # HBV's answers are physical as they are
         mean, spread = _target_statistics(task)
         log = task.target.transform == "log1p"
