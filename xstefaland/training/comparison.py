@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 
 from xstefaland.errors import UnknownTargetError, WeightsError
 from xstefaland.model import HeadConfig
-from xstefaland.training.choices import form_of
 from xstefaland.training.fitting import Finetuning, fit, predict_sites, score_sites
+from xstefaland.training.systems import entries_of, form_of
 from xstefaland.training.tasks import Task
 from xstefaland.training.versions import Version
 from xstefaland.weights import resolve_head
@@ -30,7 +30,9 @@ SCORES = ("nse", "kge", "rmse", "corr", "bias")
 YEAR = 365
 MINIMUM = 30
 """Sites with fewer observations to score are not scored."""
-BASELINE = "lstm"
+BASELINES = ("lstm", "lstm-plain")
+"""What every head is compared with: the strongest network without an encoder, and what
+one gets from weather and attributes alone."""
 BUNDLED = "bundled"
 
 
@@ -65,10 +67,17 @@ class Run:
     bar: Any = field(default_factory=lambda: tqdm(disable=True))
 
     def systems(self) -> dict[str, HeadConfig]:
-        """Return what is cross-validated: the head, and an LSTM without embedding."""
-        targets = self.config.targets[:1]
-        lstm = replace(self.config, kind="lstm", physics=None, targets=targets)
-        return {form_of(self.config): self.config, BASELINE: lstm}
+        """Return what is cross-validated: the head, and LSTMs without embedding."""
+        given, target = self.config, self.config.targets[0]
+        attributes = given.attributes
+        if given.form == "anomaly":  # its few attributes are not for others
+            attributes = self.task.known_attributes
+        plain = replace(given, physics=None, form="direct", channels=(), place=False)
+        baselines = {
+            name: replace(plain, **entries_of(name, target, given.forcing, attributes))
+            for name in BASELINES
+        }
+        return {form_of(self.config): self.config, **baselines}
 
 
 def trained(
@@ -166,8 +175,9 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
     if version.embeddings is None or not _comparable(run, head):
         return None
     config = HeadConfig.from_dict(head.card.config)
+    own = replace(version, channels=None)  # it computes its own channels
     results = predict_sites(
-        head.model(), run.task, config, version, role="train", causal=run.causal
+        head.model(), run.task, config, own, role="train", causal=run.causal
     )
     column = config.targets.index(name)
     chosen = [(r, rows, answer[..., column:]) for r, rows, answer in results]
@@ -220,7 +230,7 @@ def paired(scores: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
     table = scores.pivot_table(index="site", columns="system", values="nse")
     own = scores["system"].iloc[0]
     rows = {}
-    for other in (name for name in (BASELINE, BUNDLED) if name != own):
+    for other in (name for name in (*BASELINES, BUNDLED) if name != own):
         if other not in table:
             continue
         pairs = (table[own] - table[other]).dropna().to_numpy()
