@@ -353,7 +353,7 @@ def predict_sites(
                 records, version.hidden, part, attributes=version.attributes
             )
             embedding = np.zeros((len(part), 1, 1), np.float32)
-            if version.embeddings is not None and config.kind != "lstm":
+            if version.embeddings is not None and config.embeds:
                 embedding = version.embeddings[records.name][part].astype(np.float32)
             with torch.inference_mode():
                 answer = head(
