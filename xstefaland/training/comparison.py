@@ -165,9 +165,10 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
         return None
     if version.embeddings is None or not _comparable(run, head):
         return None
-    config = HeadConfig.from_dict(head.card.config)
+    network: Any = head.model()
+    config = network.config  # of one head or of an ensemble
     results = predict_sites(
-        head.model(), run.task, config, version, role="train", causal=run.causal
+        network, run.task, config, version, role="train", causal=run.causal
     )
     column = config.targets.index(name)
     chosen = [(r, rows, answer[..., column:]) for r, rows, answer in results]

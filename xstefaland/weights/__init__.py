@@ -2,7 +2,10 @@
 
 from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.weights.card import Card, EncoderReference
+from xstefaland.weights.combining import combine
+from xstefaland.weights.evidence import Places, Skill
 from xstefaland.weights.files import Weights, read, save
+from xstefaland.weights.members import Band, Member
 from xstefaland.weights.opening import (
     WeightsLike,
     fetch,
@@ -19,12 +22,17 @@ from xstefaland.weights.targets import TARGETS, TargetSpec
 
 __all__ = [
     "TARGETS",
+    "Band",
     "Card",
     "EncoderReference",
+    "Member",
+    "Places",
+    "Skill",
     "TargetSpec",
     "VariableSpec",
     "Weights",
     "WeightsLike",
+    "combine",
     "convert_original",
     "fetch",
     "fetch_all",

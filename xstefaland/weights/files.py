@@ -20,6 +20,7 @@ from xstefaland.errors import (
 )
 from xstefaland.weights import network
 from xstefaland.weights.card import FORMAT, Card
+from xstefaland.weights.members import Member
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -71,6 +72,11 @@ class Weights:
     def kind(self) -> str:
         """What the file holds: ``"encoder"`` or ``"head"``."""
         return self.card.kind
+
+    @property
+    def members(self) -> tuple[Card | Member, ...]:
+        """What its networks are: the members of an ensemble, or the card itself."""
+        return self.card.networks
 
     def __dask_tokenize__(self) -> str:
         """Identify the weights in a dask graph by content, not by object."""
