@@ -15,6 +15,7 @@ from xstefaland.weights.opening import (
     resolve_encoder,
     resolve_head,
     resolve_heads,
+    show,
 )
 from xstefaland.weights.opening import list_weights as list
 from xstefaland.weights.original import convert_original
@@ -44,4 +45,5 @@ __all__ = [
     "resolve_head",
     "resolve_heads",
     "save",
+    "show",
 ]
