@@ -10,17 +10,20 @@ head without quantiles it is split conformal prediction (Vovk, Gammerman and Sha
 2005).
 
 **Sites.** Days of one site resemble each other, sites are exchangeable: every
-calibration site has the same weight 1 / (sites + 1), however many days it has, and the
-weight that is left lies beyond the largest score (below the smallest one, for levels
-below one half). A random day of a new site then lies above a lower quantile, and below
-an upper one, at least as often as the level says (Lee, Barber and Willett 2023). So a
-level of .95 takes 19 sites, and sites must be drawn as the new ones will be: what was
-calibrated at random gauges says little on another continent.
+calibration site has the same weight, however many days it has, and as much again lies
+beyond the largest score (below the smallest one, for levels below one half), for the
+site that was not seen. A random day of a new site then lies above a lower quantile, and
+below an upper one, at least as often as the level says (Lee, Barber and Willett 2023).
+So a level of .95 takes 19 sites, and sites must be drawn as the new ones will be: what
+was calibrated at random gauges says little on another continent.
 
 **Answers.** High answers err more than low ones, and otherwise. Scores are taken apart
-by the answer (Mondrian groups, Vovk et al. 2005): in each range of answers the above
-holds by itself; between the middles of the ranges offsets are interpolated, so that
-quantiles do not jump from day to day, and there it holds nearly.
+by the answer (Mondrian groups, Vovk et al. 2005), and the above is done in each range of
+answers. There a site weighs as much as the share of its days that lie in the range; the
+site that was not seen weighs as these do on average, so that a range counts as many
+sites as weigh alike (Kish 1965). Between the middles of the ranges offsets are
+interpolated, so that quantiles do not jump from day to day. In a range, and between
+two, the promise therefore holds nearly.
 
 References
 ----------
@@ -28,12 +31,14 @@ Vovk, Gammerman and Shafer (2005), Algorithmic Learning in a Random World, Sprin
 Romano, Patterson and Candes (2019), Conformalized quantile regression, NeurIPS 32.
 Lee, Barber and Willett (2023), Distribution-free inference with hierarchical data,
 arXiv:2306.06342.
+Kish (1965), Survey Sampling, Wiley, section 11.7 (effective number).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -130,12 +135,14 @@ def fit_band(
             f"levels {levels} take {needed} calibration sites with observations, there "
             f"are {have}. Use more sites, or levels nearer to the median"
         )
+    days = _Days(site, _weights(site))
     knots, offsets = [], []
-    for rows in _ranges(place, site, shares, needed):
-        knots.append(float(np.average(place[rows], weights=_weights(site[rows]))))
+    for rows in _ranges(place, days, shares, needed):
+        part = days.take(rows)
+        knots.append(float(np.average(place[rows], weights=part.weight)))
         offsets.append(
             tuple(
-                _offset(scores[rows, column], site[rows], level)
+                _offset(scores[rows, column], part, level)
                 for column, level in enumerate(levels)
             )
         )
@@ -292,19 +299,37 @@ def _scaled(values: Numbers, low: float | None) -> Numbers:
     return values if low is None else np.sqrt(np.maximum(values - low, 0.0))
 
 
+@dataclass(frozen=True)
+class _Days:
+    """Days with observations: the site of each, and its weight."""
+
+    site: NDArray[np.intp]
+    weight: Numbers
+
+    def take(self, rows: NDArray[np.intp]) -> _Days:
+        """Return some of the days."""
+        return _Days(self.site[rows], self.weight[rows])
+
+    @property
+    def sites(self) -> float:
+        """Effective number of sites: as many of one weight would say as much."""
+        each = np.bincount(self.site, self.weight)
+        return float(each.sum() ** 2 / np.square(each).sum())
+
+
 def _weights(site: NDArray[np.intp]) -> Numbers:
-    """Give every site that is there the same weight, spread over its days."""
+    """Give every site the same weight, spread over its days."""
     _, code, count = np.unique(site, return_inverse=True, return_counts=True)
     weights: Numbers = 1.0 / count[code]
     return weights
 
 
 def _ranges(
-    place: Numbers, site: NDArray[np.intp], shares: Sequence[float], needed: int
+    place: Numbers, days: _Days, shares: Sequence[float], needed: int
 ) -> list[NDArray[np.intp]]:
     """Split days into ranges of their answers, each with enough sites."""
     order = np.argsort(place, kind="stable")
-    share = np.cumsum(_weights(site)[order])
+    share = np.cumsum(days.weight[order])
     at = np.searchsorted(share, np.asarray(shares[1:-1]) * share[-1])
     edges = [-np.inf, *np.unique(place[order][at]), np.inf]
     apart, middle = NEAREST * place.std(), -np.inf
@@ -312,27 +337,30 @@ def _ranges(
     kept = np.empty(0, np.intp)
     for low, high in pairwise(edges):
         kept = np.append(kept, np.flatnonzero((low <= place) & (place < high)))
-        if len(np.unique(site[kept])) < needed or place[kept].mean() < middle + apart:
+        part = days.take(kept)
+        if len(kept) == 0 or part.sites < needed - 1e-6:
             continue
-        ranges.append(kept)
-        middle, kept = place[kept].mean(), np.empty(0, np.intp)
+        mean = np.average(place[kept], weights=part.weight)
+        if mean > middle + apart:
+            ranges.append(kept)
+            middle, kept = mean, np.empty(0, np.intp)
     ranges[-1] = np.append(ranges[-1], kept)
     return ranges
 
 
-def _offset(scores: Numbers, site: NDArray[np.intp], level: float) -> float:
+def _offset(scores: Numbers, days: _Days, level: float) -> float:
     """Return the quantile of scores with equal weight of sites and of one more."""
     if level < 0.5:
-        return -_upper(-scores, site, 1 - level)
+        return -_upper(-scores, days, 1 - level)
     if level > 0.5:
-        return _upper(scores, site, level)
-    return (_upper(scores, site, level) - _upper(-scores, site, level)) / 2
+        return _upper(scores, days, level)
+    return (_upper(scores, days, level) - _upper(-scores, days, level)) / 2
 
 
-def _upper(scores: Numbers, site: NDArray[np.intp], level: float) -> float:
+def _upper(scores: Numbers, days: _Days, level: float) -> float:
     """Return the least score that a share `level` of all weight does not pass."""
-    weights = _weights(site)
     order = np.argsort(scores)
-    share = np.cumsum(weights[order]) / (weights.sum() + 1)
+    share = np.cumsum(days.weight[order]) / days.weight.sum()
+    share *= days.sites / (days.sites + 1)
     at = np.searchsorted(share, level - 1e-9)
     return float(scores[order][min(at, len(scores) - 1)])
