@@ -18,8 +18,8 @@ So a level of .95 takes 19 sites, and sites must be drawn as the new ones will b
 was calibrated at random gauges says little on another continent.
 
 **Answers.** High answers err more than low ones, and otherwise. Scores are taken apart
-by the answer (Mondrian groups, Vovk et al. 2005), and the above is done in each range of
-answers. There a site weighs as much as the share of its days that lie in the range; the
+by the answer (Mondrian groups, Vovk et al. 2005), and the above is done in each range
+of answers. There a site weighs as much as the share of its days that lie in the range; the
 site that was not seen weighs as these do on average, so that a range counts as many
 sites as weigh alike (Kish 1965). Between the middles of the ranges offsets are
 interpolated, so that quantiles do not jump from day to day. In a range, and between
