@@ -84,8 +84,9 @@ class Ensemble(Limited):
         super().__init__(len(config.targets), saved=False)
         self.config = config
         self.members = nn.ModuleList(build_head(member) for member in config.members)
-        self.bands = nn.ModuleList(Band(band) for band in config.bands)
-        self.banded = {band.target: band for band in self.bands}  # type: ignore[misc]
+        bands = [Band(band) for band in config.bands]
+        self.bands = nn.ModuleList(bands)
+        self.banded = {band.target: band for band in bands}
         self.columns = [
             tuple(
                 [getattr(config, kind).index(name) for name in getattr(member, kind)]

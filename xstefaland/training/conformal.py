@@ -19,9 +19,9 @@ was calibrated at random gauges says little on another continent.
 
 **Answers.** High answers err more than low ones, and otherwise. Scores are taken apart
 by the answer (Mondrian groups, Vovk et al. 2005), and the above is done in each range
-of answers. There a site weighs as much as the share of its days that lie in the range; the
-site that was not seen weighs as these do on average, so that a range counts as many
-sites as weigh alike (Kish 1965). Between the middles of the ranges offsets are
+of answers. There a site weighs as much as the share of its days that lie in the range;
+the site that was not seen weighs as these do on average, so that a range counts as
+many sites as weigh alike (Kish 1965). Between the middles of the ranges offsets are
 interpolated, so that quantiles do not jump from day to day. In a range, and between
 two, the promise therefore holds nearly.
 
@@ -362,5 +362,5 @@ def _upper(scores: Numbers, days: _Days, level: float) -> float:
     order = np.argsort(scores)
     share = np.cumsum(days.weight[order]) / days.weight.sum()
     share *= days.sites / (days.sites + 1)
-    at = np.searchsorted(share, level - 1e-9)
+    at = int(np.searchsorted(share, level - 1e-9))
     return float(scores[order][min(at, len(scores) - 1)])

@@ -101,7 +101,7 @@ def skill_table(
                     by=str(by),
                     group=str(group),
                     sites=len(part),
-                    scores={name: float(value) for name, value in medians.items()},
+                    scores={str(k): float(v) for k, v in medians.items()},
                     inputs=inputs,
                 )
             )
