@@ -122,7 +122,7 @@ def test_all_problems_at_once() -> None:
 def test_newer_format_is_refused() -> None:
     """A newer card is refused before anything else in it is looked at."""
     text = json.dumps({"format": FORMAT + 1, "novelty": 1})
-    with pytest.raises(WeightsError, match=r"has format 3.*reads up to 2.*upgrade"):
+    with pytest.raises(WeightsError, match=r"has format 4.*reads up to 3.*upgrade"):
         Card.from_json(text)
 
 

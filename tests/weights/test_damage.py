@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from xstefaland.errors import WeightsError
 from xstefaland.testing import tiny_head, tiny_weights
-from xstefaland.weights import Card, Weights, read
+from xstefaland.weights import Band, Card, Weights, combine, read
 from xstefaland.weights.files import LONGEST_HEADER, METADATA_KEY
 
 FUZZ = settings(
@@ -64,12 +64,16 @@ DEEP = st.tuples(
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> list[Weights]:
-    """A sound encoder, a sequence head and a physics head."""
+    """A sound encoder, heads with and without physics, and an ensemble with a band."""
     encoder = tiny_weights()
     fluxes = ("streamflow", "recharge")
     weather = ("precipitation", "temperature", "potential_evapotranspiration")
     physics = {"physics": "hbv", "components": 2, "forcing": weather}
-    return [encoder, tiny_head(encoder), tiny_head(encoder, fluxes, **physics)]
+    heads = [tiny_head(encoder), tiny_head(encoder, fluxes, **physics)]
+    levels, offsets = (0.1, 0.5, 0.9), ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0))
+    band = Band(target="streamflow", levels=levels, knots=(0.0, 1.0), offsets=offsets)
+    path = tmp_path_factory.mktemp("ensemble") / "both.safetensors"
+    return [encoder, *heads, combine(heads, path, bands=[band])]
 
 
 def paths(values: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -88,7 +92,7 @@ def mutated(data: st.DataObject, weights: Weights) -> str:
     values = json.loads(weights.card.to_json())
     for _ in range(data.draw(st.sampled_from([1, 1, 1, 3]))):
         every = paths(values)
-        sizes = [path for path in every if path[0] == "config" and len(path) == 2]
+        sizes = [p for p in every if len(p) > 1 and p[-2] == "config"]
         *way, last = data.draw(st.sampled_from(every) | st.sampled_from(sizes or every))
         place = values
         for key in way:
@@ -183,6 +187,11 @@ HOSTILE: list[dict[str, Any]] = [
     {"components": 2**20},
     {"also_log": ["precipitation"] * 10_000, "width": 2**13},
 ]
+HOSTILE_MEMBERS: list[dict[str, Any]] = [
+    {"width": 2**20},
+    {"components": 2**20},
+    {"width": 2**14, "embedding": 2**14, "adapter": "moe"},
+]
 
 WORKER = """
 import json, resource, sys
@@ -216,6 +225,13 @@ def test_hostile_configs_take_no_memory(
         files.append(tmp_path / f"{number}.safetensors")
         metadata = {METADATA_KEY: json.dumps(values)}
         save_file(load_file(weights.path), files[-1], metadata=metadata)
+    ensemble = originals[-1]
+    for number, changes in enumerate(HOSTILE_MEMBERS):
+        values = json.loads(ensemble.card.to_json())
+        values["members"][1]["config"] |= changes
+        files.append(tmp_path / f"member-{number}.safetensors")
+        metadata = {METADATA_KEY: json.dumps(values)}
+        save_file(load_file(ensemble.path), files[-1], metadata=metadata)
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", WORKER, str(originals[0].path), *map(str, files)],
@@ -229,9 +245,27 @@ def test_hostile_configs_take_no_memory(
     assert done.returncode == 0, done.stderr
     assert time.perf_counter() - start < 60
     lines = done.stdout.splitlines()
-    assert len(lines) == len(HOSTILE)
-    for line, changes in zip(lines, HOSTILE, strict=True):
+    every = [*HOSTILE, *HOSTILE_MEMBERS]
+    assert len(lines) == len(every)
+    for line, changes in zip(lines, every, strict=True):
         assert "has shape" in line or "it must be 1 to" in line, (changes, line)
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [(65, "there are 65 members; 64 can be"), (40, "'members.2.* is missing")],
+)
+def test_many_members_are_refused(
+    originals: list[Weights], tmp_path: Path, count: int, message: str
+) -> None:
+    """A card that lists more members than the file has tensors for is not believed."""
+    values = json.loads(originals[-1].card.to_json())
+    values["members"] = (values["members"] * count)[:count]
+    path = tmp_path / "x.safetensors"
+    metadata = {METADATA_KEY: json.dumps(values)}
+    save_file(load_file(originals[-1].path), path, metadata=metadata)
+    with pytest.raises(WeightsError, match=message):
+        read(path).model()
 
 
 def test_opening_a_big_card_is_bounded(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from xstefaland.errors import UnknownTargetError, WeightsError, WeightsNotFoundError
-from xstefaland.weights import Weights, read, registry
+from xstefaland.weights import Weights, fetch_all, load, read, registry
+from xstefaland.weights import list as list_weights
 from xstefaland.weights.files import sha256_of
-from xstefaland.weights.registry import record
+from xstefaland.weights.registry import record, retire
 
 SHIPPED = registry.table()
 LIMIT = 24_000_000  # bytes of all bundled weights
@@ -152,4 +153,56 @@ def test_wrong_table_is_refused(
     content = {"default_encoder": "tiny-v1", "entries": lines}
     registry.REGISTRY_FILE.write_text(json.dumps(content))
     with pytest.raises(WeightsError, match=message):
+        registry.table()
+
+
+def test_a_retired_head_is_known_by_its_name_alone(
+    table, encoder_file: Weights, make_head
+) -> None:
+    """Its targets have their new head, also by its form; its file is gone."""
+    table.add(encoder_file, "base")
+    old = make_head("a-v1", ["streamflow"])
+    new = make_head("a-v2", ["streamflow"], doi="10.5281/zenodo.1")
+    table.add(old, "resconn", bundled=True)
+    (registry.BUNDLED / old.path.name).write_bytes(old.path.read_bytes())
+    with pytest.raises(
+        WeightsError, match=r"retired weights are a default: \['a-v1'\]"
+    ):
+        retire("a-v1", "0.1.0")
+    how = {"form": "resconn", "version": "v2", "description": "", "bundled": False}
+    record(new, default_for=["streamflow"], **how)
+    assert registry.table().head_for("streamflow", "resconn").name == "a-v1"
+    assert retire("a-v1", "0.1.0").retired
+    found = registry.table()
+    assert found.head_for("streamflow", "resconn").name == "a-v2"
+    assert found.head_for("streamflow").name == "a-v2"
+    assert found.head_for("streamflow", "a-v1").name == "a-v1"
+    assert (found.get("a-v2").doi, found.get("a-v2").members) == ("10.5281/zenodo.1", 1)
+    assert list(registry.BUNDLED.iterdir()) == []
+
+
+def test_retired_weights_say_where_they_were(
+    table, encoder_file: Weights, make_head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come from the cache or a mirror, or the release that had them is named."""
+    table.add(encoder_file, "base")
+    old = make_head("a-v1", ["streamflow"])
+    table.add(make_head("a-v2", ["streamflow"]), "resconn")
+    table.add(old, "resconn", bundled_in="0.1.0", default_for=())
+    with pytest.raises(WeightsError, match=r"were bundled in xstefaland 0\.1\.0"):
+        load("a-v1")
+    monkeypatch.setenv("XSTEFALAND_WEIGHTS_URL", str(old.path.parent))
+    assert load("a-v1") == old
+    assert [path.name for path in fetch_all()] == [
+        "tiny-v1.safetensors",
+        "a-v2.safetensors",
+    ]
+    listed = list_weights().set_index("name")
+    assert listed.retired.to_dict() == {"tiny-v1": False, "a-v2": False, "a-v1": True}
+
+
+def test_a_retired_encoder_is_no_default(table, encoder_file: Weights) -> None:
+    """The default encoder must ship."""
+    table.add(encoder_file, "base", bundled_in="0.1.0")
+    with pytest.raises(WeightsError, match="retired weights are a default: the enc"):
         registry.table()

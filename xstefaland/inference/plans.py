@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xstefaland import weights as files
@@ -15,7 +15,8 @@ from xstefaland.errors import (
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.predictions import Ceiling, HeadTask
 from xstefaland.inputs.requirements import Requirements, VariableSpec
-from xstefaland.weights import TargetSpec, Weights
+from xstefaland.weights import Card, TargetSpec, Weights
+from xstefaland.weights.members import levels_of
 from xstefaland.weights.opening import WeightsLike
 
 POROSITY = "soil_porosity"
@@ -64,7 +65,8 @@ class HeadGroup:
                         attributes.index(spec.name) for spec in card.attributes
                     ),
                     targets=tuple(names.index(target) for target in head.targets),
-                    levels=quantile_levels(head.weights, quantiles),
+                    levels=quantile_levels(head, quantiles),
+                    ensemble=bool(card.members),
                     static=card.static,
                     spinup_days=card.spinup_days,
                     ceilings=_ceilings(card.targets, attributes),
@@ -75,7 +77,8 @@ class HeadGroup:
     @property
     def physics(self) -> bool:
         """Whether a physical model answers, which needs weather without gaps."""
-        return any(h.weights.card.config.get("physics") for h in self.heads)
+        networks = (n for h in self.heads for n in h.weights.members)
+        return any(network.config.get("physics") for network in networks)
 
 
 def _ceilings(
@@ -190,28 +193,42 @@ def requirements(encoder: Weights, *heads: Weights) -> Requirements:
 
 
 def quantile_levels(
-    head: Weights, quantiles: Sequence[float] | None
+    head: PlannedHead, quantiles: Sequence[float] | None
 ) -> tuple[int, ...] | int | None:
     """Find the columns of the wanted quantiles in a head's answer.
 
     Raises
     ------
     InputError
-        For levels that the head was not trained for.
+        For levels that the head was not trained for, or not corrected for.
     """
-    known = list(head.card.quantiles)
-    if quantiles is None and not known:
-        return None
-    wanted = [0.5] if quantiles is None else list(quantiles)
-    unknown = [level for level in wanted if level not in known]
-    if not unknown and wanted:
-        columns = tuple(known.index(level) for level in wanted)
-        return columns[0] if quantiles is None else columns
-    have = f"trained for the quantiles {known}" if known else "trained for no quantiles"
-    fix = f"quantiles={known}" if known else "predict without quantiles="
-    raise InputError(
-        f"head '{head.name}' was {have}; quantiles={quantiles!r} is not possible. Use "
-        f"{fix}."
+    card = head.weights.card
+    known = {target: levels_of(card, target) for target in head.targets}
+    if quantiles is None:
+        return None if card.members or not card.quantiles else _columns(card, [0.5])[0]
+    wanted = list(quantiles)
+    lacking = {t: own for t, own in known.items() if not set(wanted) <= set(own)}
+    if not lacking and wanted:
+        return _columns(card, wanted)
+    raise InputError(_no_quantiles(head.weights.name, wanted, lacking or known))
+
+
+def _columns(card: Card, wanted: Sequence[float]) -> tuple[int, ...]:
+    """Find levels among all that a head gives."""
+    every = card.quantiles or card.bands[0].levels
+    return tuple(every.index(level) for level in wanted)
+
+
+def _no_quantiles(
+    name: str, wanted: Sequence[float], known: Mapping[str, Sequence[float]]
+) -> str:
+    """Say which levels a head has of each target."""
+    levels = next(iter(known.values()))
+    what = f"the quantiles {list(levels)}" if levels else "no quantiles"
+    use = f"quantiles={list(levels)}" if levels else "predict without quantiles="
+    return (
+        f"head '{name}' was trained for {what} of {', '.join(known)}; "
+        f"quantiles={list(wanted)} is not possible. Use {use}."
     )
 
 

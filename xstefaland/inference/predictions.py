@@ -61,6 +61,9 @@ class HeadTask:
         of later ones.
     ceilings : tuple of Ceiling
         Upper limits beside the head's own; sequence heads only.
+    ensemble : bool
+        The head is an :class:`~xstefaland.model.Ensemble`, which gives its answer, or
+        its levels when asked for them.
     """
 
     reference: Reference
@@ -71,6 +74,7 @@ class HeadTask:
     static: bool = False
     spinup_days: int = 365
     ceilings: tuple[Ceiling, ...] = ()
+    ensemble: bool = False
 
     @property
     def quantiles(self) -> int | None:
@@ -186,6 +190,8 @@ def _predict_sites(
         embedding = encoder.embed(own, "static", everywhere=True, causal=causal)
         embedding = embedding[:, None]
         block = block.first_days(1)
+    elif not any(head.config.embeds for head, _ in heads):
+        embedding = np.zeros((block.sites, 1, 1), np.float32)
     else:  # causal: a NaN before the first weather would never leave a head's state
         embedding = encoder.embed(own, everywhere=static or causal, causal=causal)
     answers = []
@@ -210,7 +216,9 @@ def _run_head(
 
     def run(rows: slice) -> Floats:
         attributes = block.attributes[rows]
-        more = {}
+        more: dict[str, Any] = {}
+        if task.ensemble and task.levels is not None:
+            more["levels"] = True
         if task.ceilings:
             limits = _ceilings(task, len(head.config.targets), attributes)
             more["maximum"] = encoder.tensor(limits)

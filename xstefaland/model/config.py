@@ -184,6 +184,11 @@ class HeadConfig(_Config):
     link: Literal["identity", "logit"] = "identity"
 
     @property
+    def embeds(self) -> bool:
+        """Whether the head reads the embedding at all."""
+        return self.kind != "lstm"
+
+    @property
     def causal_possible(self) -> bool:
         """Whether a day's answer can do without the days after it.
 

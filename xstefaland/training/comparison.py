@@ -174,10 +174,11 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
         return None
     if version.embeddings is None or not _comparable(run, head):
         return None
-    config = HeadConfig.from_dict(head.card.config)
+    network: Any = head.model()
+    config = network.config  # of one head or of an ensemble
     own = replace(version, channels=None)  # it computes its own channels
     results = predict_sites(
-        head.model(), run.task, config, own, role="train", causal=run.causal
+        network, run.task, config, own, role="train", causal=run.causal
     )
     column = config.targets.index(name)
     chosen = [(r, rows, answer[..., column:]) for r, rows, answer in results]

@@ -17,7 +17,10 @@ from xstefaland.training.pretraining import Pretraining, variable_statistics
 from xstefaland.training.scaling import head_statistics
 from xstefaland.training.tasks import Task
 from xstefaland.weights.card import READINGS, Card, EncoderReference
+from xstefaland.weights.combining import combine
+from xstefaland.weights.evidence import Places
 from xstefaland.weights.files import Weights, save
+from xstefaland.weights.opening import WeightsLike
 from xstefaland.weights.registry import BUNDLED, record
 from xstefaland.weights.targets import TARGETS
 
@@ -62,7 +65,52 @@ def publish(
     """
     path = folder / f"{card.name}.safetensors"
     weights = save(path, module.state_dict(), card, dtype)
-    if folder == BUNDLED:
+    return _entered(weights, form, version, description, default_for)
+
+
+def publish_ensemble(
+    heads: Sequence[WeightsLike],
+    *,
+    name: str,
+    form: str,
+    description: str,
+    version: str = "v1",
+    default_for: Sequence[str] = (),
+    folder: Path = BUNDLED,
+    dtype: Storage = "float16",
+    **entries: Any,
+) -> Weights:
+    """Write several heads as one weights file and enter it into the table.
+
+    Parameters
+    ----------
+    heads : sequence of str, path or Weights
+        The members.
+    name, form, description, version, default_for, folder, dtype
+        As for :func:`publish`.
+    **entries
+        For :func:`xstefaland.weights.combine`: `targets`, `bands`, and entries of the
+        card such as `skill`, `failures`, `places`, `command`, `doi`.
+
+    Returns
+    -------
+    Weights
+        The file.
+    """
+    path = folder / f"{name}.safetensors"
+    weights = combine(heads, path, name=name, dtype=dtype, **entries)
+    return _entered(weights, form, version, description, default_for)
+
+
+def _entered(
+    weights: Weights,
+    form: str,
+    version: str,
+    description: str,
+    default_for: Sequence[str],
+) -> Weights:
+    """Enter a file into the table where it lies in the package's own folder."""
+    if weights.path.parent == BUNDLED.resolve():
         record(
             weights,
             form=form,
@@ -119,6 +167,7 @@ def publish_encoder(
         readings=READINGS if settings.causal_share > 0 else READINGS[:1],
         training={"data": corpus.data, **training},
         left_out=tuple(sorted(kept_out)),
+        places=_places(corpus.sites[(roles == "train").to_numpy()]),
         metrics=dict(metrics),
     )
     return publish(
@@ -192,6 +241,7 @@ def publish_head(
         spinup_days=SPINUP_DAYS,
         training={"data": encoder.card.training.get("data", []), **training},
         left_out=tuple(sorted(sites["site"][(sites["role"] != "train").to_numpy()])),
+        places=_places(sites[sites["role"] == "train"]),
         metrics=dict(metrics),
     )
     return publish(
@@ -203,6 +253,11 @@ def publish_head(
         folder=folder,
         dtype=dtype,
     )
+
+
+def _places(sites: pd.DataFrame) -> Places:
+    """Say where the sites of a table lie."""
+    return Places.of(sites["lat"].tolist(), sites["lon"].tolist())
 
 
 def _required(config: HeadConfig, task: Task) -> tuple[tuple[str, ...], ...]:

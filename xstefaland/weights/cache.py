@@ -129,6 +129,8 @@ def fetch_entry(entry: Entry, *, attempts: int = ATTEMPTS, wait: float = WAIT) -
     folder = _as_folder(base_url())
     if folder is not None:
         return _from_folder(entry, folder)
+    if entry.retired and not os.environ.get("XSTEFALAND_WEIGHTS_URL"):
+        raise WeightsError(_retired_message(entry, path))
     if is_offline():
         raise OfflineError(_offline_message(entry, path))
     return _download(entry, path, attempts, wait)
@@ -223,6 +225,18 @@ def _offline_message(entry: Entry, path: Path) -> str:
         f"Weights '{entry.name}' are not in the cache, and xstefaland is set offline."
         f"{damaged} {_by_hand(entry, path)} Or go online: unset XSTEFALAND_OFFLINE and "
         "`xstefaland.set_options(offline=False)`."
+    )
+
+
+def _retired_message(entry: Entry, path: Path) -> str:
+    """Say which release had weights that no longer ship."""
+    release = entry.bundled_in
+    return (
+        f"Weights '{entry.name}' no longer ship: they were bundled in xstefaland "
+        f"{release}. Take '{entry.file}' from there (`pip download --no-deps "
+        f"xstefaland=={release}`; the wheel is a zip file, it lies in "
+        f"xstefaland/weights/bundled) and put it at '{path}', or set "
+        "XSTEFALAND_WEIGHTS_URL to a folder that holds it."
     )
 
 

@@ -9,19 +9,31 @@ from typing import Any
 
 from xstefaland.errors import WeightsError, join_problems
 from xstefaland.inputs.requirements import VariableSpec
+from xstefaland.weights.evidence import Places, Skill
+from xstefaland.weights.members import (
+    Band,
+    Member,
+    band_problems,
+    member_problems,
+    network_problems,
+)
 from xstefaland.weights.targets import TargetSpec
-from xstefaland.weights.typed import from_plain, type_problems
+from xstefaland.weights.typed import (
+    DEPTH,
+    become_plain,
+    depth,
+    from_plain,
+    type_problems,
+)
 
-FORMAT = 2
+FORMAT = 3
 """Newest card format this package reads and the one it writes; older ones lack entries
-that have defaults: 1 has no `readings`, nor a target's `depth`, `transform`, `loss`."""
+that have defaults: 1 has no `readings`, nor a target's `depth`, `transform`, `loss`; 1
+and 2 have no `members`, `bands`, `skill`, `failures`, `places`, `command`, `doi`."""
 
 KINDS = ("encoder", "head")
 READINGS = ("two-way", "causal")
 """Ways to read a record: with the days to come in view, or without."""
-
-DEPTH = 20
-"""Levels of lists and objects that a card may nest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +83,19 @@ class Card:
     name : str
         Name of the weights, such as ``"stefaland-base-v1"``.
     config : dict
-        The ``EncoderConfig`` or ``HeadConfig`` as a dictionary.
+        The ``EncoderConfig`` or ``HeadConfig`` as a dictionary; empty where there
+        are members.
     forcing, attributes : tuple of VariableSpec
-        Inputs in the order of the tensors.
+        Inputs in the order of the tensors; those of any member.
     encoder : EncoderReference or None
-        Heads only: the encoder whose embeddings it reads.
+        Heads only: the encoder whose embeddings it reads; None where it reads none.
     targets : tuple of TargetSpec
-        Heads only: what it predicts.
+        Heads only: what it predicts; what all members predict.
+    members : tuple of Member
+        Heads only: the networks whose answers are averaged; none where there is one
+        network, the card's own.
+    bands : tuple of Band
+        Corrections of the quantiles of some targets.
     required : tuple of tuple of str
         Of each inner tuple at least one variable must be given.
     masked_inputs : tuple of str
@@ -87,7 +105,8 @@ class Card:
     static : bool
         The answer has no time; as in the config.
     quantiles : tuple of float
-        Levels the head was trained for; as in the config.
+        Levels the head was trained for; as in the config. Those of a band come
+        besides, see :func:`~xstefaland.weights.members.levels_of`.
     spinup_days : int
         Days run twice so that states are warm.
     training : dict
@@ -95,7 +114,18 @@ class Card:
     left_out : tuple of str
         Sites kept out of training.
     metrics : dict
-        Skill measured on those sites.
+        Skill measured on those sites, in any form.
+    skill : tuple of Skill
+        The same as a table: by target, and by region, aridity and snow.
+    failures : tuple of str
+        Names of the experiments on behaviour that it failed
+        (``benchmarks/behaviour.py``).
+    places : Places or None
+        Where it was trained.
+    command : str
+        The command that makes the file again.
+    doi : str or None
+        Where the file is archived.
     package_version, licence : str
         Who wrote the file, and its licence (SPDX).
     format : int
@@ -125,6 +155,8 @@ class Card:
     attributes: tuple[VariableSpec, ...] = ()
     encoder: EncoderReference | None = None
     targets: tuple[TargetSpec, ...] = ()
+    members: tuple[Member, ...] = ()
+    bands: tuple[Band, ...] = ()
     required: tuple[tuple[str, ...], ...] = ()
     masked_inputs: tuple[str, ...] = ()
     readings: tuple[str, ...] = READINGS[:1]
@@ -134,6 +166,11 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     metrics: dict[str, Any] = field(default_factory=dict)
+    skill: tuple[Skill, ...] = ()
+    failures: tuple[str, ...] = ()
+    places: Places | None = None
+    command: str = ""
+    doi: str | None = None
     package_version: str = ""
     licence: str = "Apache-2.0"
     format: int = FORMAT
@@ -143,7 +180,7 @@ class Card:
         problems = [
             problem
             for name in ("config", "training", "metrics")
-            for problem in self._become_plain(name)
+            for problem in become_plain(self, name)
         ]
         problems += type_problems("card", self, Card)
         problems = problems or _card_problems(self)
@@ -154,20 +191,10 @@ class Card:
                 )
             )
 
-    def _become_plain(self, name: str) -> list[str]:
-        """Replace a mapping by what JSON makes of it, so that a read card equals it."""
-        given = getattr(self, name)
-        if _depth(given) > DEPTH:
-            return [f"`{name}` is nested deeper than {DEPTH} levels"]
-        try:
-            plain = json.loads(json.dumps(given, allow_nan=False))
-        except (TypeError, ValueError) as error:
-            return [
-                f"`{name}` cannot be stored as JSON ({error}); use plain Python "
-                "numbers, strings, lists and None instead of NaN"
-            ]
-        object.__setattr__(self, name, plain)
-        return []
+    @property
+    def networks(self) -> tuple[Card | Member, ...]:
+        """The members, or the card itself where it describes one network."""
+        return self.members or (self,)
 
     def to_json(self) -> str:
         """Write the card as JSON text."""
@@ -203,7 +230,7 @@ class Card:
                 f"the card has format {values['format']}, this xstefaland reads up to "
                 f"{FORMAT}; `pip install --upgrade xstefaland`"
             )
-        if _depth(values) > DEPTH:
+        if depth(values) > DEPTH:
             raise WeightsError(f"the card is nested deeper than {DEPTH} levels")
         card: Card = from_plain(values, cls)
         return card
@@ -222,16 +249,6 @@ def _refuse_constant(text: str) -> float:
     raise ValueError(f"{text} is no JSON number")
 
 
-def _depth(values: Any) -> int:
-    """Count levels of lists and objects, without recursion, up to one too many."""
-    level, depth = [values], 0
-    while level and depth <= DEPTH:
-        nested = [v for v in level if isinstance(v, dict | list | tuple)]
-        level = [i for v in nested for i in (v.values() if isinstance(v, dict) else v)]
-        depth += bool(nested)
-    return depth
-
-
 def _card_problems(card: Card) -> list[str]:
     """Collect what is wrong with each entry and between entries."""
     problems = []
@@ -239,13 +256,7 @@ def _card_problems(card: Card) -> list[str]:
         problems.append(f"kind is '{card.kind}'; there are {', '.join(KINDS)}")
     if not card.name:
         problems.append("`name` is empty")
-    for variables in ("forcing", "attributes", "targets"):
-        entries: Sequence[VariableSpec | TargetSpec] = getattr(card, variables)
-        names = [entry.name for entry in entries]
-        if len(set(names)) < len(names):
-            problems.append(f"`{variables}` names something twice: {names}")
-        for entry in entries:
-            problems += entry.problems()
+    problems += network_problems(card)
     if not card.readings or not set(card.readings) <= set(READINGS):
         problems.append(
             f"`readings` is {card.readings}; name one or more of {', '.join(READINGS)}"
@@ -254,19 +265,13 @@ def _card_problems(card: Card) -> list[str]:
         problems.append(f"`spinup_days` is negative: {card.spinup_days}")
     if not all(card.required):
         problems.append("`required` has an empty choice")
-    return problems + _config_problems(card) + _head_problems(card)
+    claims = member_problems(card) if card.members else _claim_problems(card)
+    return problems + claims + band_problems(card) + _head_problems(card)
 
 
-def _config_problems(card: Card) -> list[str]:
-    """Tell where the variable lists and the model's configuration differ."""
+def _claim_problems(card: Card) -> list[str]:
+    """Tell where the answers and the configuration of one network differ."""
     problems = []
-    for variables in ("forcing", "attributes", "targets"):
-        names = [spec.name for spec in getattr(card, variables)]
-        known = card.config.get(variables, names)
-        if known != names:
-            problems.append(
-                f"`{variables}` lists {names} but the model's config has {known}"
-            )
     for entry, none in (("quantiles", []), ("static", False)):
         stated, known = getattr(card, entry), card.config.get(entry, none)
         if (list(stated) if entry == "quantiles" else stated) != known:
@@ -282,7 +287,9 @@ def _head_problems(card: Card) -> list[str]:
     if card.kind == "encoder":
         return _encoder_problems(card)
     problems = [] if card.encoder is None else card.encoder.problems()
-    if card.encoder is None:
+    if card.encoder is None and any(
+        n.config.get("kind") != "lstm" for n in card.networks
+    ):
         problems.append("a head's card must name its `encoder` and that file's sha256")
     if not card.targets:
         problems.append("a head's card must list its `targets`")
@@ -298,6 +305,8 @@ def _encoder_problems(card: Card) -> list[str]:
     problems = []
     if card.encoder is not None or card.targets:
         problems.append("an encoder's card has no `encoder` and no `targets`")
+    if card.members:
+        problems.append("an encoder's card has no `members`")
     for size in ("d_model", "stride"):  # asked for before any model is built
         if type_problems(size, card.config.get(size), int) or card.config[size] < 1:
             problems.append(f"an encoder's config must have `{size}`, 1 or more")

@@ -18,8 +18,9 @@ from xstefaland.errors import (
     WeightsNotFoundError,
     join_problems,
 )
-from xstefaland.weights import network
+from xstefaland.weights import network, summary
 from xstefaland.weights.card import FORMAT, Card
+from xstefaland.weights.members import Member
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,7 +36,7 @@ twenty times its length in memory."""
 DAMAGED = (OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Weights:
     """A weights file whose card was read; tensors are read when asked for.
 
@@ -71,6 +72,19 @@ class Weights:
     def kind(self) -> str:
         """What the file holds: ``"encoder"`` or ``"head"``."""
         return self.card.kind
+
+    @property
+    def members(self) -> tuple[Card | Member, ...]:
+        """What its networks are: the members of an ensemble, or the card itself."""
+        return self.card.networks
+
+    def __repr__(self) -> str:
+        """Say what the card says, and where the file is."""
+        return f"{summary.text(self.card)}\n{self.path} (sha256 {self.sha256})"
+
+    def _repr_html_(self) -> str:
+        """Say what the card says, for a notebook."""
+        return summary.html(self.card)
 
     def __dask_tokenize__(self) -> str:
         """Identify the weights in a dask graph by content, not by object."""

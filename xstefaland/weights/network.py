@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from xstefaland.errors import InputError, WeightsError, join_problems
 from xstefaland.weights.card import Card
+from xstefaland.weights.members import Network
 from xstefaland.weights.typed import from_plain, type_problems
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from xstefaland.model import EnsembleConfig
+
+MEMBERS = "members"
+"""What the tensors of an ensemble's networks are called, before their number."""
 
 LARGEST = 2**20
 """Largest size that a configuration may have."""
@@ -79,9 +85,18 @@ def config_problems(card: Card, count: int) -> list[str]:
     count : int
         Tensors that the file holds.
     """
+    return [
+        problem
+        for network in card.networks
+        for problem in _entry_problems(network.config, _config_class(card), count)
+    ]
+
+
+def _entry_problems(config: Mapping[str, Any], cls: Any, count: int) -> list[str]:
+    """List what is wrong with the entries of one network's configuration."""
     problems = []
-    hints = get_type_hints(_config_class(card))
-    for name, value in card.config.items():
+    hints = get_type_hints(cls)
+    for name, value in config.items():
         if name not in hints:
             continue  # refused, with those that are known, when the network is built
         wrong = type_problems(name, from_plain(value, hints[name]), hints[name])
@@ -112,7 +127,7 @@ def mismatches(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> lis
                 f"tensor '{name}' is of type {given[name].dtype}, the model needs "
                 f"{wanted[name].dtype}"
             )
-        elif not _is_finite(given[name], unless=name in LIMITS):
+        elif not _is_finite(given[name], unless=name.rpartition(".")[2] in LIMITS):
             problems.append(f"tensor '{name}' has values that are no finite numbers")
     return problems
 
@@ -127,11 +142,26 @@ def card_problems(card: Card, tensors: Mapping[str, Tensor]) -> list[str]:
     tensors : mapping of str to Tensor
         The network's ``state_dict()``; what it lacks is not looked at.
     """
-    part_of = "" if card.kind == "encoder" else "features."
+    return [
+        problem
+        for number, network in enumerate(card.networks)
+        for problem in _network_problems(
+            network,
+            tensors,
+            whole=f"{MEMBERS}.{number}." if card.members else "",
+            inputs="" if card.kind == "encoder" else "features.",
+        )
+    ]
+
+
+def _network_problems(
+    network: Network, tensors: Mapping[str, Tensor], whole: str, inputs: str
+) -> list[str]:
+    """List the same of one network, by the prefixes of its tensors and its inputs'."""
     problems = []
     for name, specs in (
-        (f"{part_of}forcing_scaling", card.forcing),
-        (f"{part_of}attribute_scaling", card.attributes),
+        (f"{whole}{inputs}forcing_scaling", network.forcing),
+        (f"{whole}{inputs}attribute_scaling", network.attributes),
     ):
         logs = [float(spec.transform == "log1p") for spec in specs]
         problems += _differences(
@@ -139,12 +169,13 @@ def card_problems(card: Card, tensors: Mapping[str, Tensor]) -> list[str]:
         )
         problems += _differences(f"{name}.std", specs, [s.std for s in specs], tensors)
         problems += _differences(f"{name}.log", specs, logs, tensors)
-    logs = [float(spec.transform == "log1p") for spec in card.targets]
-    problems += _differences("target_scaling.log", card.targets, logs, tensors)
+    targets = network.targets
+    logs = [float(spec.transform == "log1p") for spec in targets]
+    problems += _differences(f"{whole}target_scaling.log", targets, logs, tensors)
     for name, none in LIMITS.items():
-        stated = [getattr(spec, name) for spec in card.targets]
+        stated = [getattr(spec, name) for spec in targets]
         limits = [none if value is None else value for value in stated]
-        problems += _differences(name, card.targets, limits, tensors)
+        problems += _differences(f"{whole}{name}", targets, limits, tensors)
     return problems
 
 
@@ -171,24 +202,58 @@ def _is_finite(values: Tensor, unless: bool) -> bool:
 
 
 def _config_class(card: Card) -> Any:
-    """Return the class of the card's configuration."""
+    """Return the class of the configuration of the card's networks."""
     from xstefaland import model
 
     return model.EncoderConfig if card.kind == "encoder" else model.HeadConfig
+
+
+def _made(card: Card) -> nn.Module:
+    """Build the card's network, as it comes."""
+    from xstefaland import model
+
+    if card.members:
+        return model.Ensemble(_ensemble(card))
+    config = _config_class(card).from_dict(card.config)
+    return (
+        model.StefaLand(config) if card.kind == "encoder" else model.build_head(config)
+    )
+
+
+def _ensemble(card: Card) -> EnsembleConfig:
+    """Return the configuration of a card with members."""
+    from xstefaland import model
+
+    minima = {spec.name: spec.minimum or 0.0 for spec in card.targets}
+    bands = tuple(
+        model.BandConfig(
+            target=band.target,
+            levels=band.levels,
+            knots=band.knots,
+            offsets=band.offsets,
+            root=band.scale == "root",
+            low=minima[band.target],
+        )
+        for band in card.bands
+    )
+    return model.EnsembleConfig(
+        members=tuple(model.HeadConfig.from_dict(m.config) for m in card.members),
+        bands=bands,
+        **{
+            kind: tuple(spec.name for spec in getattr(card, kind))
+            for kind in ("targets", "forcing", "attributes")
+        },
+    )
 
 
 def _empty(card: Card, source: str, device: str) -> nn.Module:
     """Build the card's network without touching the user's random state."""
     import torch
 
-    from xstefaland import model
-
-    make = model.StefaLand if card.kind == "encoder" else model.build_head
     with torch.random.fork_rng(devices=[]), torch.device(device):
         try:
-            module: nn.Module = make(_config_class(card).from_dict(card.config))
+            return _made(card)
         except (InputError, TypeError, ValueError, LookupError, RuntimeError) as error:
             raise WeightsError(
                 f"'{source}' has a config that no model can be built from: {error}"
             ) from error
-    return module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,11 +26,16 @@ COLUMNS = (
     "kind",
     "form",
     "version",
+    "inputs",
     "targets",
+    "members",
     "encoder",
     "size",
+    "skill",
+    "doi",
     "licence",
     "bundled",
+    "retired",
     "cached",
     "description",
 )
@@ -42,8 +48,10 @@ def list_weights() -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per weights file: name, kind (encoder or head), form (for ``head=``),
-        version, targets, encoder (of a head), size [bytes], licence, bundled (ships
-        inside the package), cached (needs no network), description.
+        version, inputs (daily ones), targets, members (heads whose mean it is), encoder
+        (of a head), size [bytes], skill (medians at sites that were not trained on),
+        doi, licence, bundled (ships inside the package), retired (shipped inside an
+        older release), cached (needs no network), description.
 
     Examples
     --------
@@ -60,6 +68,25 @@ def list_weights() -> pd.DataFrame:
         for entry in registry.table().entries
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"size": "Int64"})
+
+
+def show(name_or_path: WeightsLike) -> None:
+    """Print what weights are, need and were made from.
+
+    Parameters
+    ----------
+    name_or_path : str, path or Weights
+        As in :func:`load`; in a notebook the opened weights show the same as a table.
+
+    Examples
+    --------
+    >>> import xstefaland
+    >>> xstefaland.weights.show("streamflow-resconn-v1")  # doctest: +ELLIPSIS
+    streamflow-resconn-v1: resconn head
+      Predicts      streamflow [mm d-1]
+    ...
+    """
+    sys.stdout.write(f"{load(name_or_path)!r}\n")
 
 
 def fetch(name: str) -> Path:
@@ -88,13 +115,16 @@ def fetch(name: str) -> Path:
 def fetch_all() -> list[Path]:
     """Fetch all published weights, so that nothing needs the network afterwards.
 
+    Retired ones are left out.
+
     Returns
     -------
     list of Path
         The files.
     """
     entries = registry.table().entries
-    return [cache.fetch_entry(e) for e in entries if e.sha256 is not None]
+    wanted = [e for e in entries if e.sha256 is not None and not e.retired]
+    return [cache.fetch_entry(entry) for entry in wanted]
 
 
 def load(name_or_path: WeightsLike) -> Weights:

@@ -20,12 +20,16 @@ from xstefaland.errors import (
 )
 from xstefaland.weights.card import KINDS, is_sha256
 from xstefaland.weights.files import Weights
+from xstefaland.weights.summary import brief_skill
 
 REGISTRY_FILE = Path(__file__).with_name("registry.json")
 """The table."""
 
 BUNDLED = Path(__file__).with_name("bundled")
 """Folder of the weights that ship inside the package."""
+
+
+LISTS = ("targets", "default_for", "inputs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +58,19 @@ class Entry:
         Targets for which this head is taken unless ``head=`` says otherwise.
     encoder : str or None
         Name of a head's encoder.
+    inputs : tuple of str
+        Daily inputs.
+    members : int
+        Heads whose answers it averages; 1 for a head of one network and for an encoder.
+    skill : str
+        Medians at sites that were not trained on, in a few words.
+    doi : str or None
+        Where the file is archived.
     bundled : bool
         Ships inside the package: needs neither network nor cache.
+    bundled_in : str
+        Last release of the package that had it inside, for weights that no longer
+        ship.
     licence : str
         SPDX identifier.
     description : str
@@ -72,9 +87,19 @@ class Entry:
     targets: tuple[str, ...] = ()
     default_for: tuple[str, ...] = ()
     encoder: str | None = None
+    inputs: tuple[str, ...] = ()
+    members: int = 1
+    skill: str = ""
+    doi: str | None = None
     bundled: bool = False
+    bundled_in: str = ""
     licence: str = "Apache-2.0"
     description: str = ""
+
+    @property
+    def retired(self) -> bool:
+        """Whether it shipped once and no longer does: known by its name alone."""
+        return bool(self.bundled_in) and not self.bundled
 
 
 @dataclass(frozen=True)
@@ -99,8 +124,8 @@ class Registry:
 
     @property
     def heads(self) -> tuple[Entry, ...]:
-        """The entries that are heads."""
-        return tuple(entry for entry in self.entries if entry.kind == "head")
+        """The entries that are heads, without retired ones."""
+        return tuple(e for e in self.entries if e.kind == "head" and not e.retired)
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -110,7 +135,7 @@ class Registry:
     @property
     def targets(self) -> tuple[str, ...]:
         """Every target that some head predicts, sorted."""
-        return tuple(sorted({t for entry in self.entries for t in entry.targets}))
+        return tuple(sorted({t for entry in self.heads for t in entry.targets}))
 
     def get(self, name: str) -> Entry:
         """Return the entry called `name`.
@@ -152,7 +177,8 @@ class Registry:
                     f"{', '.join(self.targets)}."
                 )
             return found[0]
-        named = [entry for entry in self.heads if head in (entry.name, entry.form)]
+        named = [entry for entry in self.entries if entry.name == head]
+        named = named or [entry for entry in self.heads if entry.form == head]
         found = [entry for entry in named if target in entry.targets]
         if not found:
             offered = sorted({t for entry in named for t in entry.targets})
@@ -226,7 +252,7 @@ def _parsed(path: Path, modified: int) -> Registry:
         unknown = sorted(set(line) - known)
         if unknown:
             raise WeightsError(f"'{path}' has unknown columns {unknown}.")
-        lists = {key: tuple(line[key]) for key in ("targets", "default_for")}
+        lists = {key: tuple(line.get(key, ())) for key in LISTS}
         entries.append(Entry(**{**line, **lists}))
     registry = Registry(tuple(entries), values["default_encoder"])
     refuse_contradictions(registry)
@@ -240,6 +266,9 @@ def refuse_contradictions(registry: Registry) -> None:
         f"'{name}' is listed twice" for name in set(names) if names.count(name) > 1
     ]
     encoders = {entry.name for entry in registry.entries if entry.kind == "encoder"}
+    retired = [e.name for e in registry.entries if e.retired and e.default_for]
+    if retired or registry.default_encoder in _retired(registry):
+        problems.append(f"retired weights are a default: {retired or 'the encoder'}")
     if registry.default_encoder not in encoders:
         problems.append(f"default encoder '{registry.default_encoder}' is not listed")
     defaults = [target for entry in registry.entries for target in entry.default_for]
@@ -254,6 +283,11 @@ def refuse_contradictions(registry: Registry) -> None:
         raise WeightsError(join_problems("the table of weights is wrong", problems))
 
 
+def _retired(registry: Registry) -> set[str]:
+    """Return the names of weights that no longer ship."""
+    return {entry.name for entry in registry.entries if entry.retired}
+
+
 def _entry_problems(entry: Entry, encoders: set[str]) -> list[str]:
     """Collect what in one line cannot be true."""
     problems = []
@@ -265,7 +299,7 @@ def _entry_problems(entry: Entry, encoders: set[str]) -> list[str]:
         problems.append(
             f"'{entry.name}' is the default for targets it does not predict"
         )
-    if entry.kind == "head" and entry.encoder not in encoders:
+    if entry.encoder is not None and entry.encoder not in encoders:
         problems.append(f"'{entry.name}' has encoder '{entry.encoder}', not listed")
     if entry.kind == "head" and not entry.targets:
         problems.append(f"head '{entry.name}' has no targets")
@@ -283,7 +317,8 @@ def record(
 ) -> Entry:
     """Enter a weights file into the table, replacing the line of the same name.
 
-    Name, kind, targets, encoder, licence, hash and size come from the file. A target
+    Name, kind, inputs, targets, members, encoder, skill, DOI, licence, hash and size
+    come from the file. A target
     has one default head: another head that was the default of one of `default_for`
     loses it.
 
@@ -320,6 +355,10 @@ def record(
         targets=tuple(target.name for target in card.targets),
         default_for=tuple(default_for),
         encoder=card.encoder.name if card.encoder else None,
+        inputs=tuple(spec.name for spec in card.forcing),
+        members=len(card.networks),
+        skill=brief_skill(card),
+        doi=card.doi,
         bundled=bundled,
         licence=card.licence,
         description=description,
@@ -336,6 +375,39 @@ def record(
         entries.append(entry)
     _write(Registry(tuple(entries), old.default_encoder))
     return entry
+
+
+def retire(name: str, release: str) -> Entry:
+    """Take weights out of the package; their name stays known.
+
+    Parameters
+    ----------
+    name : str
+        Bundled weights that are no default (any more).
+    release : str
+        The last release of the package that has them inside, such as ``"0.1.0"``.
+
+    Returns
+    -------
+    Entry
+        The changed line. The file is removed.
+
+    Raises
+    ------
+    WeightsError
+        When they are a default still.
+
+    Notes
+    -----
+    For maintainers: it edits the source tree.
+    """
+    old = table()
+    found = old.get(name)
+    changed = replace(found, bundled=False, bundled_in=release)
+    entries = tuple(changed if entry is found else entry for entry in old.entries)
+    _write(Registry(entries, old.default_encoder))
+    (BUNDLED / found.file).unlink(missing_ok=True)
+    return changed
 
 
 def _without_defaults(entry: Entry, targets: Sequence[str]) -> Entry:

@@ -6,6 +6,7 @@ check no types: here a wrong one becomes a sentence instead of an error somewher
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -14,6 +15,9 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from xstefaland.errors import WeightsError, join_problems
+
+DEPTH = 20
+"""Levels of lists and objects that a card may nest."""
 
 _hints = cache(get_type_hints)
 _WORDS = {
@@ -24,6 +28,59 @@ _WORDS = {
     dict: "an object",
     NoneType: "null",
 }
+
+
+def depth(values: Any) -> int:
+    """Count levels of lists and objects, without recursion, up to one too many."""
+    level, count = [values], 0
+    while level and count <= DEPTH:
+        nested = [v for v in level if isinstance(v, dict | list | tuple)]
+        level = [i for v in nested for i in (v.values() if isinstance(v, dict) else v)]
+        count += bool(nested)
+    return count
+
+
+def become_plain(entry: Any, name: str) -> list[str]:
+    """Replace a mapping by what JSON makes of it, so that what is read equals it.
+
+    Parameters
+    ----------
+    entry : dataclass
+        A frozen one.
+    name : str
+        Of the mapping in it.
+
+    Returns
+    -------
+    list of str
+        Why that cannot be done.
+    """
+    given = getattr(entry, name)
+    if depth(given) > DEPTH:
+        return [f"`{name}` is nested deeper than {DEPTH} levels"]
+    try:
+        plain = json.loads(json.dumps(given, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        return [
+            f"`{name}` cannot be stored as JSON ({error}); use plain Python "
+            "numbers, strings, lists and None instead of NaN"
+        ]
+    object.__setattr__(entry, name, plain)
+    return []
+
+
+def refuse_unplain(entry: Any, *names: str) -> None:
+    """Bring mappings of a frozen dataclass to plain JSON, or raise with all reasons.
+
+    Raises
+    ------
+    WeightsError
+        For what JSON cannot hold.
+    """
+    problems = [problem for name in names for problem in become_plain(entry, name)]
+    if problems:
+        title = f"an entry of the card, {type(entry).__name__}, is wrong"
+        raise WeightsError(join_problems(title, problems))
 
 
 def from_plain(value: Any, wanted: Any) -> Any:
