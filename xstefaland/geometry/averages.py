@@ -15,15 +15,15 @@ import xarray as xr
 from xstefaland.geometry.coverage import Coverage
 from xstefaland.geometry.grids import Grid
 
-VALUES_AT_ONCE = 4_000_000  # 32 MB in double precision
-_PART = "part"
+VALUES_AT_ONCE = 262_144  # 2 MiB in double precision, which stay in the cache
+_PART, _SUMS = "part", "sums"
 Floats = npt.NDArray[np.floating[Any]]
 
 
 def polygon_means(
     values: xr.Variable, grid: Grid, coverage: Coverage, dim: str
 ) -> tuple[xr.Variable, xr.Variable]:
-    """Means over polygons, from the cells that have values.
+    """Average over polygons, from the cells that have values.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def polygon_means(
         polygons = [np.zeros(0, np.int64)]
     mean, share = xr.apply_ufunc(
         _means,
-        *(_joined([part[i] for part in parts]) for i in (0, 1)),
-        input_core_dims=[[_PART], [_PART]],
+        _joined(parts),
+        input_core_dims=[[_PART, _SUMS]],
         output_core_dims=[[dim], [dim]],
         kwargs={"gather": _gather(polygons, len(coverage.whole)), "dtype": dtype}
         | {"whole": coverage.whole},
@@ -72,7 +72,7 @@ def polygon_means(
 
 
 def _blocks(values: xr.Variable, axes: tuple[str, str]) -> list[dict[str, slice]]:
-    """The chunks of a variable along the axes of a grid."""
+    """Return the chunks of a variable along the axes of a grid."""
     ranges = []
     for axis in axes:
         sizes = values.chunksizes.get(axis, (values.sizes[axis],))
@@ -83,20 +83,26 @@ def _blocks(values: xr.Variable, axes: tuple[str, str]) -> list[dict[str, slice]
 
 def _block_sums(
     values: xr.Variable, axes: tuple[str, str], weights: Any
-) -> tuple[xr.Variable, xr.Variable]:
-    """Weighted sums over one block, and the weights that had values, per polygon."""
+) -> xr.Variable:
+    """Per polygon and in one block: the sum of weighted values, and their weights."""
+    values = values.transpose(..., *axes)
     used = np.unique(weights.indices)
-    sums, total = xr.apply_ufunc(
+    options = {"weights": weights[:, used], "cells": used}
+    dims = (*values.dims[:-2], _PART, _SUMS)
+    if values.chunks is None:
+        return xr.Variable(dims, _sums(values.values, **options))
+    import dask.array
+
+    # apply_ufunc would copy every block before it is read
+    sums = dask.array.map_blocks(
         _sums,
-        values,
-        input_core_dims=[list(axes)],
-        output_core_dims=[[_PART], [_PART]],
-        kwargs={"weights": weights[:, used], "cells": used},
-        dask="parallelized",
-        output_dtypes=[np.float64, np.float64],
-        dask_gufunc_kwargs={"output_sizes": {_PART: weights.shape[0]}},
+        values.data,
+        **options,
+        chunks=(*values.chunks[:-2], (weights.shape[0],), (2,)),
+        dtype=np.float64,
+        meta=np.zeros((0,) * values.ndim),
     )
-    return sums, total
+    return xr.Variable(dims, sums)
 
 
 def _joined(parts: list[xr.Variable]) -> xr.Variable:
@@ -118,38 +124,34 @@ def _gather(polygons: list[npt.NDArray[np.int64]], size: int) -> Any:
 
 def _sums(
     values: npt.NDArray[Any], *, weights: Any, cells: npt.NDArray[np.int64]
-) -> tuple[Floats, Floats]:
-    """Sums over cells that are no NaN: values (..., y, x), weights (polygon, cell)."""
-    *lead, _, columns = values.shape
-    flat = values.reshape(-1, *values.shape[-2:])
-    row, column = np.divmod(cells, columns)
-    sums = np.zeros((len(flat), weights.shape[0]))
-    total = np.broadcast_to(weights.sum(axis=1), sums.shape).copy()
+) -> Floats:
+    """Add up values (..., y, x) by weights (polygon, cell), and the weights.
+
+    The result has the dims (..., polygon, 2). Cells that are NaN do not count.
+    """
+    lead = values.shape[:-2]
+    flat = values.reshape(-1, values.shape[-2] * values.shape[-1])
+    out = np.empty((len(flat), weights.shape[0], 2))
+    out[..., 1] = weights.sum(axis=1)
     step = max(1, VALUES_AT_ONCE // max(1, len(cells)))
     for start in range(0, len(flat), step):
         rows = slice(start, start + step)
-        some = flat[rows, row, column].astype(np.float64)
+        some = flat[rows].take(cells, axis=1).T.astype(np.float64, order="C")
         gaps = np.isnan(some)
         if gaps.any():
             some[gaps] = 0
-            total[rows] = (weights @ (~gaps).T.astype(np.float64)).T
-        sums[rows] = (weights @ some.T).T
-    shape = (*lead, weights.shape[0])
-    return sums.reshape(shape), total.reshape(shape)
+            out[rows, :, 1] = (weights @ (~gaps).astype(np.float64)).T
+        out[rows, :, 0] = (weights @ some).T
+    return out.reshape(*lead, *out.shape[1:])
 
 
 def _means(
-    sums: Floats,
-    total: Floats,
-    *,
-    gather: Any,
-    whole: Floats,
-    dtype: npt.DTypeLike,
+    sums: Floats, *, gather: Any, whole: Floats, dtype: npt.DTypeLike
 ) -> tuple[Floats, Floats]:
-    """Means and covered shares (..., polygon) from the sums of all blocks."""
-    shape = (*sums.shape[:-1], gather.shape[0])
-    above = (gather @ sums.reshape(-1, sums.shape[-1]).T).T.reshape(shape)
-    below = (gather @ total.reshape(-1, sums.shape[-1]).T).T.reshape(shape)
+    """Return means and covered shares (..., polygon) from the sums of all blocks."""
+    shape = (*sums.shape[:-2], gather.shape[0])
+    flat = sums.reshape(-1, *sums.shape[-2:])
+    above, below = ((gather @ flat[..., i].T).T.reshape(shape) for i in (0, 1))
     there = below > 0
     mean = np.divide(above, below, where=there, out=np.full(shape, np.nan))
     share = np.divide(below, whole, where=there, out=np.zeros(shape))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from xstefaland.errors import InputError, warn
 from xstefaland.geometry.averages import polygon_means
 from xstefaland.geometry.coverage import Coverage, Weighting, cover
 from xstefaland.geometry.grids import Grid, find_grid
-from xstefaland.geometry.polygons import Shapes, checked, few, on_axes
+from xstefaland.geometry.outlines import site_coordinates
+from xstefaland.geometry.polygons import checked, few, on_axes
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BASIN = "basin"
 FRACTION_COVERED = "fraction_covered"
 WHOLE = 0.99  # of a basin: less than that in the grid is said
+_OF_GRIDS = ("grid_mapping", "coordinates", "cell_measures")
 _OWN = ("geometry", "area", "latitude", "longitude", FRACTION_COVERED, BASIN)
 
 
@@ -99,7 +100,7 @@ def basin_means(
     >>> means.precipitation.dims
     ('basin', 'time')
     >>> means.area.round().values
-    array([1055., 1413.])
+    array([1055., 1409.])
     """
     if not isinstance(grid, xr.Dataset):
         raise InputError(
@@ -125,84 +126,6 @@ def basin_means(
     return out.assign_coords({FRACTION_COVERED: _fraction(shares[first], str(first))})
 
 
-def site_coordinates(series: gpd.GeoSeries, dim: str) -> dict[str, Any]:
-    """Coordinates of polygons: names, outlines, areas, centroids.
-
-    Parameters
-    ----------
-    series : geopandas.GeoSeries
-        Valid geometries with a CRS.
-    dim : str
-        Name of their dimension.
-
-    Returns
-    -------
-    dict
-        For :meth:`xarray.Dataset.assign_coords`.
-    """
-    import pyproj
-
-    geometries = np.asarray(series.values, dtype=object)
-    whole = on_axes(series, pyproj.CRS("EPSG:4326"))
-    longitude, latitude = centroids(whole)
-    names = series.index.to_numpy()
-    out: dict[str, Any] = {
-        dim: names.astype(str) if names.dtype == object else names,
-        "geometry": (dim, geometries, {"crs": series.crs.to_wkt()}),
-        "latitude": (
-            dim,
-            latitude,
-            {"units": "degrees_north", "standard_name": "latitude"},
-        ),
-        "longitude": (
-            dim,
-            longitude,
-            {"units": "degrees_east", "standard_name": "longitude"},
-        ),
-    }
-    if (series.geom_type != "Point").all():
-        attrs = {"units": "km2", "long_name": "drainage area"}
-        out["area"] = (dim, _areas(whole), attrs)
-    return out
-
-
-def centroids(shapes: Shapes) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Longitude and latitude of centroids; parts on both sides of 180 are joined."""
-    import shapely
-
-    west, _, east, _ = shapely.bounds(shapes).T
-    split = east - west > 180
-
-    def joined(points: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return points + np.stack([360.0 * (points[:, 0] < 0), 0 * points[:, 0]], axis=1)
-
-    shapes = shapes.copy()
-    shapes[split] = shapely.transform(shapes[split], joined)
-    points = shapely.centroid(shapes)
-    return (shapely.get_x(points) + 180) % 360 - 180, shapely.get_y(points)
-
-
-def _areas(shapes: Shapes) -> npt.NDArray[np.float64]:
-    """Areas of polygons in longitude and latitude on the ellipsoid [km2]."""
-    import pyproj
-    import shapely
-
-    ellipsoid = pyproj.Geod(ellps="WGS84")
-    areas = []
-    for shape in shapes:
-        rings = [
-            (abs(ellipsoid.geometry_area_perimeter(shapely.Polygon(p.exterior))[0]), p)
-            for p in shapely.get_parts(shape)
-        ]
-        holes = [
-            abs(ellipsoid.geometry_area_perimeter(shapely.Polygon(hole))[0])
-            for _, p in rings
-            for hole in p.interiors
-        ]
-        areas.append(sum(area for area, _ in rings) - sum(holes))
-    return np.array(areas) / 1e6
-
-
 def _say_outside(series: gpd.GeoSeries, coverage: Coverage, grid: Grid) -> None:
     """Raise when no basin lies in the grid, warn of those that do in part."""
     inside = coverage.inside
@@ -213,9 +136,10 @@ def _say_outside(series: gpd.GeoSeries, coverage: Coverage, grid: Grid) -> None:
             for axis in (grid.x, grid.y)
         )
         raise InputError(
-            f"no basin lies in the grid: it spans {spans} ({grid.crs.name}), the basins "
-            f"x {places[0]:g} to {places[2]:g}, y {places[1]:g} to {places[3]:g} in the "
-            "same CRS; check the CRS of both, for example basins.crs"
+            f"no basin lies in the grid: it spans {spans} ({grid.crs.name}), the "
+            f"basins x {places[0]:g} to {places[2]:g}, y {places[1]:g} to "
+            f"{places[3]:g} in the same CRS; check the CRS of both, for example "
+            "basins.crs"
         )
     outside, partly = inside == 0, (inside > 0) & (inside < WHOLE)
     if outside.any():
@@ -237,7 +161,7 @@ def _say_outside(series: gpd.GeoSeries, coverage: Coverage, grid: Grid) -> None:
 
 
 def _split(ds: xr.Dataset, grid: Grid) -> tuple[xr.Dataset, list[Any]]:
-    """What has no axis of the grid, and the names of what is averaged."""
+    """Return what has no axis of the grid, and the names of what is averaged."""
     axes = {grid.x.dim, grid.y.dim}
     gridded, left_out = [], []
     for name, variable in ds.data_vars.items():
@@ -255,8 +179,8 @@ def _split(ds: xr.Dataset, grid: Grid) -> tuple[xr.Dataset, list[Any]]:
         )
     if left_out:
         warn(
-            f"cannot be averaged over basins and is left out: {few(left_out)} (classes, "
-            "text, a single axis, or a name that basins have; for classes: "
+            f"cannot be averaged over basins and is left out: {few(left_out)} "
+            "(classes, text, a single axis, or a name that basins have; for classes: "
             "xstefaland.geometry.sample_attributes(..., categories=...))"
         )
     mappings = [n for n, v in ds.variables.items() if "grid_mapping_name" in v.attrs]
@@ -272,9 +196,6 @@ def _described(mean: xr.Variable, source: xr.DataArray) -> xr.Variable:
         attrs["cell_methods"] = f"{methods} area: mean".strip()
     mean.attrs = attrs
     return mean
-
-
-_OF_GRIDS = ("grid_mapping", "coordinates", "cell_measures")
 
 
 def _fraction(share: xr.Variable, name: str) -> xr.Variable:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xstefaland.errors import InputError
+from xstefaland.geometry.extras import needed
 from xstefaland.geometry.grids import Grid
 from xstefaland.geometry.polygons import Shapes
 
@@ -85,6 +86,7 @@ def cover(grid: Grid, shapes: Shapes, weighting: Weighting = "area") -> Coverage
     if weighting not in get_args(Weighting):
         ways = " or ".join(map(repr, get_args(Weighting)))
         raise InputError(f"weighting={weighting!r} is not possible; pass {ways}")
+    needed("exactextract", "basins", "averaging over polygons")
     from xstefaland.geometry.exact import covered_cells
 
     owner, in_cells = _turned(grid, shapes)
@@ -93,8 +95,8 @@ def cover(grid: Grid, shapes: Shapes, weighting: Weighting = "area") -> Coverage
         weight = weight * grid.cell_area(row, column)
     whole = np.zeros(len(shapes))
     np.maximum.at(whole, owner, np.bincount(turn, weight, minlength=len(owner)))
-    there = (0 <= row) & (row < grid.y.size) & (0 <= column) & (column < grid.x.size)
-    there &= weight > 0
+    there = (row >= 0) & (row < grid.y.size) & (weight > 0)
+    there &= (column >= 0) & (column < grid.x.size)
     cell = row[there] * grid.x.size + column[there]
     entries = (weight[there], (owner[turn[there]], cell))
     size = (len(shapes), grid.y.size * grid.x.size)
@@ -114,13 +116,26 @@ def _turned(grid: Grid, shapes: Shapes) -> tuple[Ints, Shapes]:
         return np.stack([x, y], axis=1)
 
     in_cells = shapely.transform(shapes, positions)
-    turn = 360 / abs(grid.x.step)
     copies, owners = [], []
-    for shift in (0, -turn, turn) if grid.in_degrees else (0,):
-        moved = shapely.transform(in_cells, lambda points, by=shift: points + [by, 0])
+    for shift in _shifts(grid, in_cells):
+        moved = shapely.transform(
+            in_cells, lambda points, by=shift: points + np.array([by, 0])
+        )
         left, top, right, bottom = shapely.bounds(moved).T
         touches = (right > 0) & (left < grid.x.size)
         touches &= (bottom > 0) & (top < grid.y.size)
         copies.append(moved[touches])
         owners.append(np.flatnonzero(touches))
     return np.concatenate(owners), np.concatenate(copies)
+
+
+def _shifts(grid: Grid, in_cells: Shapes) -> list[float]:
+    """Whole turns round the Earth [cells] that may bring a polygon into the grid."""
+    import shapely
+
+    if not grid.in_degrees:
+        return [0.0]
+    turn = 360 / abs(grid.x.step)
+    west, _, east, _ = shapely.total_bounds(in_cells)
+    first, last = np.floor(-east / turn), np.ceil((grid.x.size - west) / turn)
+    return [turn * number for number in range(int(first), int(last) + 1)]

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import exactextract
 import numpy as np
 import numpy.typing as npt
 import shapely
-
-try:
-    import exactextract
-except ImportError as error:
-    raise ImportError(
-        "means over basins need exactextract: `pip install 'xstefaland[basins]'` or "
-        "`conda install -c conda-forge exactextract`"
-    ) from error
 
 Ints = npt.NDArray[np.int64]
 

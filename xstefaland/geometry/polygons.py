@@ -21,7 +21,7 @@ SHOWN = 5  # names in a message
 
 
 def checked(sites: Any, kinds: Sequence[str] = POLYGONS) -> gpd.GeoSeries:
-    """Geometries that can be used, repaired where that is possible.
+    """Return geometries that can be used, repaired where that is possible.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def checked(sites: Any, kinds: Sequence[str] = POLYGONS) -> gpd.GeoSeries:
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore")
     ...     shapes = checked(geopandas.GeoSeries([crossed], crs="EPSG:4326"))
-    >>> shapes.iloc[0].geom_type, shapes.area.tolist()
-    ('MultiPolygon', [2.0])
+    >>> shapes.iloc[0].geom_type, shapes.iloc[0].area
+    ('MultiPolygon', 2.0)
     """
     (geopandas,) = needed("geopandas", "basins", "reading polygons and points")
     if not isinstance(sites, geopandas.GeoSeries | geopandas.GeoDataFrame):
@@ -63,7 +63,7 @@ def checked(sites: Any, kinds: Sequence[str] = POLYGONS) -> gpd.GeoSeries:
     problems = _problems(series, kinds)
     if problems:
         raise InputError(join_problems("the geometries cannot be used", problems))
-    return _repaired(series)
+    return _repaired(_unwrapped(series) if series.crs.is_geographic else series)
 
 
 def _problems(series: gpd.GeoSeries, kinds: Sequence[str]) -> list[str]:
@@ -73,7 +73,7 @@ def _problems(series: gpd.GeoSeries, kinds: Sequence[str]) -> list[str]:
         problems.append("there is none; check how they were selected")
     if series.crs is None:
         problems.append(
-            "they have no CRS; state it, for example basins.set_crs(\"EPSG:4326\")"
+            'they have no CRS; state it, for example basins.set_crs("EPSG:4326")'
         )
     if series.index.nlevels > 1:
         problems.append(
@@ -102,7 +102,7 @@ def _problems(series: gpd.GeoSeries, kinds: Sequence[str]) -> list[str]:
 
 
 def _repaired(series: gpd.GeoSeries) -> gpd.GeoSeries:
-    """Valid polygons in place of those that cross themselves, with a warning."""
+    """Put valid polygons in place of those that cross themselves, with a warning."""
     import shapely
 
     wrong = ~series.is_valid
@@ -129,7 +129,7 @@ def _repaired(series: gpd.GeoSeries) -> gpd.GeoSeries:
 
 
 def _polygonal(shape: Any) -> Any:
-    """The polygons in a shape, without the lines and points that a repair leaves."""
+    """Take the polygons of a shape, not the lines and points that a repair leaves."""
     import shapely
 
     parts = shapely.get_parts(shape)
@@ -139,7 +139,7 @@ def _polygonal(shape: Any) -> Any:
 
 
 def on_axes(series: gpd.GeoSeries, crs: pyproj.CRS) -> Shapes:
-    """Geometries in the CRS of a grid, in one piece where they cross 180 degrees.
+    """Bring geometries to the CRS of a grid, in one piece where they cross 180.
 
     Parameters
     ----------
@@ -159,6 +159,7 @@ def on_axes(series: gpd.GeoSeries, crs: pyproj.CRS) -> Shapes:
     InputError
         For geometries that the CRS cannot express, and for rings round a pole.
     """
+    import geopandas
     import shapely
 
     shapes = np.asarray(series.to_crs(crs).values, dtype=object)
@@ -170,19 +171,31 @@ def on_axes(series: gpd.GeoSeries, crs: pyproj.CRS) -> Shapes:
         )
     if crs.is_projected:
         return shapes
-    whole = np.array([unwrapped(shape) for shape in shapes], dtype=object)
-    polar = [n for n, s in zip(series.index, whole, strict=True) if s is None]
+    again = geopandas.GeoSeries(shapes, series.index, crs=crs)
+    return np.asarray(_unwrapped(again).values, dtype=object)
+
+
+def _unwrapped(series: gpd.GeoSeries) -> gpd.GeoSeries:
+    """Join rings that jump at 180 degrees."""
+    import shapely
+
+    west, _, east, _ = shapely.bounds(series.values).T
+    wide = east - west >= 180
+    whole = {name: unwrapped(shape) for name, shape in series[wide].items()}
+    polar = [name for name, shape in whole.items() if shape is None]
     if polar:
         raise InputError(
             f"{few(polar)} goes round a pole, which axes in degrees cannot express; "
-            "bring the grid to a polar projection, for example "
-            'grid.rio.reproject("EPSG:3995")'
+            "bring polygons and grid to a polar projection, for example "
+            'basins.to_crs("EPSG:3995") and grid.rio.reproject("EPSG:3995")'
         )
-    return whole
+    out = series.copy()
+    out[wide] = list(whole.values())
+    return out
 
 
 def unwrapped(shape: Any) -> Any:
-    """A shape whose rings do not jump between 180 and -180, or None round a pole.
+    """Return a shape whose rings do not jump at 180 degrees, or None round a pole.
 
     Examples
     --------
@@ -193,9 +206,6 @@ def unwrapped(shape: Any) -> Any:
     """
     import shapely
 
-    low, _, high, _ = shapely.bounds(shape)
-    if high - low < 180:
-        return shape
     polar = False
 
     def straightened(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -228,7 +238,7 @@ def _inside(
         next((t for t in (0, 360, -360) if low <= h[0, 0] + t <= high), 0)
         for h in holes
     ]
-    return [h + [t, 0] for h, t in zip(holes, turns, strict=True)]
+    return [h + np.array([t, 0]) for h, t in zip(holes, turns, strict=True)]
 
 
 def few(names: Any) -> str:
