@@ -397,3 +397,26 @@ def test_predict_takes_the_means(grid: Make) -> None:
     uncut = basin_means(example_grid().chunk(time=100), shapes)
     whole = uncut.chunk(time=-1).stefaland.predict("streamflow", **options)
     np.testing.assert_allclose(whole, flow, atol=1e-5)
+
+
+def test_rotated_pole_equals_the_same_cells_on_the_globe(grid: Make) -> None:
+    """A basin over whole cells of a rotated grid is their mean by rotated area."""
+    ds = grid(lat=[-4.0, -4.5, -5.0], lon=[-9.0, -8.5, -8.0], days=2)
+    pole = {
+        "grid_mapping_name": "rotated_latitude_longitude",
+        "grid_north_pole_latitude": 39.25,
+        "grid_north_pole_longitude": -162.0,
+    }
+    ds = ds.rename(lat="rlat", lon="rlon").assign_coords(pole=((), 0, pole))
+    ds.precipitation.attrs["grid_mapping"] = "pole"
+    for name in ("rlat", "rlon"):
+        long = {"rlat": "latitude", "rlon": "longitude"}[name]
+        ds[name].attrs["standard_name"] = f"grid_{long}"
+    cells = shapely.segmentize(shapely.box(-9.25, -4.75, -8.25, -3.75), 0.01)
+    turned = basins(cells, crs=pyproj.CRS.from_cf(pole)).to_crs("EPSG:4326")
+    assert 44 < turned.total_bounds[1] < 47  # it lies in Europe
+    means = basin_means(ds, turned)
+    part = ds.precipitation.isel(rlat=slice(0, 2), rlon=slice(0, 2))
+    expected = part.weighted(np.cos(np.radians(part.rlat))).mean(("rlat", "rlon"))
+    np.testing.assert_allclose(means.precipitation[0], expected, rtol=1e-4)
+    assert 44 < float(means.latitude[0]) < 47

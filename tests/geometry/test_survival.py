@@ -65,7 +65,7 @@ def rotated() -> xr.Dataset:
         rotated_pole=((), 0, ROTATED),
     )
     crs = pyproj.CRS.from_cf(ROTATED)
-    back = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    back = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     lon, lat = back.transform(*np.meshgrid(ds.rlon, ds.rlat))
     for variable in ds.data_vars.values():
         variable.attrs["grid_mapping"] = "rotated_pole"
