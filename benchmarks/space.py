@@ -1,16 +1,15 @@
 """How fast a grid is averaged over basins, and how close that is to exactextract.
 
 ``python benchmarks/space.py`` draws 480 wobbly polygons on a grid of 0.1 degrees,
-computes the weights of the cells, and averages 34 years of daily weather lazily: without
-and with missing cells, and with the grid in chunks of space. A year of random numbers is
-handed out again and again, so reading costs nothing. One day is compared to
+computes the weights of the cells, and averages 34 years of daily weather lazily:
+without and with missing cells, and with the grid in chunks of space. A year of random
+numbers is handed out again and again, so reading costs nothing. One day is compared to
 exactextract's own means. The table goes to ``benchmarks/results/space.md``.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

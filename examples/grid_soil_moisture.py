@@ -2,9 +2,9 @@
 
 ``python examples/grid_soil_moisture.py --data ../shared/data`` reads a year of
 ERA5-Land over southern Quebec (30 x 30 cells, Copernicus licence), splits it into
-chunks of whole records, predicts soil moisture on the workers of a ``LocalCluster``, and draws
-the mean of each season and the year at three cells. Without ``--data`` it does so on a
-synthetic grid that ships with the package: one of its cells is sea and stays empty.
+chunks of whole records, predicts soil moisture on the workers of a ``LocalCluster``,
+and draws the mean of each season and the year at three cells. Without ``--data`` it
+does so on a synthetic grid that ships with the package: its sea stays empty.
 """
 
 from __future__ import annotations

@@ -64,7 +64,8 @@ def centroids(shapes: Shapes) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     split = east - west > 180
 
     def joined(points: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return points + np.stack([360.0 * (points[:, 0] < 0), 0 * points[:, 0]], axis=1)
+        turned = 360.0 * (points[:, 0] < 0)
+        return np.asarray(points + np.stack([turned, 0 * turned], axis=1))
 
     shapes = shapes.copy()
     shapes[split] = shapely.transform(shapes[split], joined)

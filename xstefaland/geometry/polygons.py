@@ -214,7 +214,7 @@ def unwrapped(shape: Any) -> Any:
         turned = (np.abs(jump) > 180) & (np.abs(jump) < 360)
         turns = np.concatenate([[0], np.cumsum(turned * -np.sign(jump))])
         polar |= bool(turns[-1])
-        return points + np.stack([360 * turns, 0 * turns], axis=1)
+        return np.asarray(points + np.stack([360 * turns, 0 * turns], axis=1))
 
     rings = [
         [straightened(shapely.get_coordinates(r)) for r in (p.exterior, *p.interiors)]
