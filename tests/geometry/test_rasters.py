@@ -197,3 +197,13 @@ def test_beside_the_weather() -> None:
     assert pyproj.CRS(both.geometry.attrs["crs"]) == shapes.crs
     table = xstefaland.check(both, weights=tiny_weights()).table.set_index("name")
     assert table.how["elevation"] == "name"
+
+
+def test_points_west_of_greenwich_on_a_raster_from_0_to_360() -> None:
+    """Longitudes of points are brought to the raster's turn round the Earth."""
+    lat, lon = np.arange(89.0, -90, -2), np.arange(1.0, 360, 2)
+    ramp = xr.DataArray(np.tile(lon, (90, 1)), {"lat": lat, "lon": lon})
+    ramp.attrs["units"] = "m"
+    sites = series(shapely.Point(-9.0, 50.0), shapely.Point(171.0, -40.0))
+    found = sample_attributes({"elevation": ramp}, sites)
+    assert found.elevation.values.tolist() == [351.0, 171.0]
