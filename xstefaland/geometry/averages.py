@@ -94,7 +94,7 @@ def _block_sums(
     import dask.array
 
     # apply_ufunc would copy every block before it is read
-    sums = dask.array.map_blocks(
+    sums = dask.array.map_blocks(  # type: ignore[no-untyped-call]
         _sums,
         values.data,
         **options,
@@ -109,7 +109,9 @@ def _joined(parts: list[xr.Variable]) -> xr.Variable:
     """Blocks side by side; what belongs to one polygon is then in one chunk."""
     if len(parts) == 1:
         return parts[0]
-    whole = xr.Variable.concat(parts, _PART)
+    whole: xr.Variable = xr.Variable.concat(  # type: ignore[no-untyped-call]
+        parts, _PART
+    )
     return whole.chunk({_PART: -1}) if whole.chunks else whole
 
 

@@ -118,9 +118,9 @@ def basin_means(
     shares = {}
     for name in gridded:
         mean, share = polygon_means(grid[name].variable, axes, coverage, BASIN)
-        out[name] = _described(
-            mean if min_covered == 0 else mean.where(share >= min_covered), grid[name]
-        )
+        if min_covered > 0:
+            mean = mean.where(share >= min_covered)  # type: ignore[no-untyped-call]
+        out[name] = _described(mean, grid[name])
         shares[name] = share
     first = next((n for n in gridded if "time" in grid[n].dims), next(iter(gridded)))
     return out.assign_coords({FRACTION_COVERED: _fraction(shares[first], str(first))})

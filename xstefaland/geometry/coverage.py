@@ -46,7 +46,7 @@ class Coverage:
         """Share of each polygon that lies in the grid."""
         within = np.asarray(self.weights.sum(axis=1))
         share = np.divide(within, self.whole, where=within > 0, out=0 * within)
-        return np.minimum(share, 1.0)
+        return np.asarray(np.minimum(share, 1.0))
 
 
 def cover(grid: Grid, shapes: Shapes, weighting: Weighting = "area") -> Coverage:

@@ -103,7 +103,8 @@ class Grid:
             half = abs(self.y.step) / 2
             ends = np.radians(np.clip([y - half, y + half], -90, 90))
             band = np.sin(ends[1]) - np.sin(ends[0])
-            return EARTH_RADIUS**2 * np.radians(abs(self.x.step)) * band
+            area = EARTH_RADIUS**2 * np.radians(abs(self.x.step)) * band
+            return np.asarray(area)
         x = self.x.first + columns * self.x.step
         unit = float(self.crs.axis_info[0].unit_conversion_factor or 1.0)
         on_map = abs(self.x.step * self.y.step) * unit**2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -120,7 +120,8 @@ def _under(raster: Raster, shape: Shapes, weighting: Weighting) -> Cells:
     return values[there], weights.data[there]
 
 
-def _mean(values: npt.NDArray[np.generic], weights: Floats) -> float:
+def _mean(values: npt.NDArray[Any], weights: Floats) -> float:
+    """Weigh numbers, or shares where the values are true and false."""
     return float(np.average(values, weights=weights)) if len(values) else np.nan
 
 
