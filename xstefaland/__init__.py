@@ -30,7 +30,7 @@ _FUNCTIONS = {
     "reconstruct": "inference.api",
     "show_versions": "versions",
 }
-_MODULES = ("datasets", "metrics", "splits", "errors", "weights")
+_MODULES = ("datasets", "geometry", "metrics", "splits", "errors", "weights")
 
 __all__ = [
     "__version__",
@@ -39,6 +39,7 @@ __all__ = [
     "datasets",
     "embed",
     "errors",
+    "geometry",
     "get_options",
     "metrics",
     "predict",

@@ -98,3 +98,20 @@ def tiny_table(tmp_path: Path) -> Iterator[Path]:
             own = targets if len(targets) == 1 else targets[1:]
             record(head, form=form, version="v1", description="", default_for=own)
         yield folder
+
+
+@pytest.fixture
+def grid_to_basins(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module examples/grid_to_basins.py."""
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    _imported("pictures", monkeypatch)
+    return _imported("grid_to_basins", monkeypatch)
+
+
+@pytest.fixture
+def grid_soil_moisture(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module examples/grid_soil_moisture.py."""
+    pytest.importorskip("distributed")
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    _imported("pictures", monkeypatch)
+    return _imported("grid_soil_moisture", monkeypatch)

@@ -16,6 +16,11 @@ _DEGREES_NORTH = frozenset(
     ("degrees_north", "degree_north", "degrees_N", "degree_N", "degreesN", "degreeN")
 )
 _NAMES = ("lat", "latitude", "gauge_lat")
+_MAPPED = {
+    "x": ("projection_x_coordinate", "grid_longitude"),
+    "y": ("projection_y_coordinate", "grid_latitude"),
+}
+"""CF standard names of axes from which a CRS leads to latitudes."""
 
 
 def site_dims(ds: xr.Dataset, names: Sequence[str]) -> tuple[str, ...]:
@@ -79,8 +84,8 @@ def find_latitude(
     """Find out where latitudes come from, without computing them.
 
     In this order: what the user gives, CF `standard_name` or units, the names `lat`,
-    `latitude` and `gauge_lat`, the coordinates `x` and `y` with a stated CRS, a
-    geometry with a CRS.
+    `latitude` and `gauge_lat`, the coordinates `x` and `y` (or those of a rotated pole)
+    with a stated CRS, a geometry with a CRS.
 
     Parameters
     ----------
@@ -268,11 +273,10 @@ def _says_latitude(attrs: dict[str, object]) -> bool:
 
 
 def _axis(ds: xr.Dataset, dims: Sequence[str], letter: str) -> str | None:
-    """Coordinate along an axis of a projection."""
-    standard = f"projection_{letter}_coordinate"
+    """Coordinate along an axis of a projection, or of a rotated pole."""
     for name, variable in ds.coords.items():
         known = (
-            variable.attrs.get("standard_name") == standard
+            variable.attrs.get("standard_name") in _MAPPED[letter]
             or variable.attrs.get("axis") == letter.upper()
             or str(name).lower() == letter
         )
