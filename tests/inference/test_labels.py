@@ -162,3 +162,14 @@ def test_files_keep_the_answer(
     assert back.name == "embedding"
     np.testing.assert_array_equal(back, embedding)
     assert back.attrs == embedding.attrs
+
+
+def test_answers_are_written_to_zarr_without_a_warning(
+    weights: Any, head: Any, tmp_path: Path
+) -> None:
+    """Names of sites are text of any width, which Zarr has a specification for."""
+    ds = example_points(2, 60)
+    flow = xstefaland.predict(ds, "streamflow", head=head, weights=weights)
+    flow.to_dataset().to_zarr(tmp_path / "a.zarr", consolidated=False)
+    again = xr.open_zarr(tmp_path / "a.zarr", consolidated=False)
+    xr.testing.assert_identical(again.streamflow.load(), flow)

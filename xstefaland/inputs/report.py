@@ -12,7 +12,7 @@ COLUMNS = ("name", "needed for", "found as", "how", "units")
 
 
 def _coloured(hue: str) -> str:
-    """Mix a hue with the colour of the text around: readable on light and dark pages."""
+    """Mix a hue with the colour of the text around: readable on any background."""
     return f"color: color-mix(in srgb, {hue} 60%, currentColor); font-weight: 600"
 
 
