@@ -92,7 +92,7 @@ UNITS = {
 }
 # Checks of scikit-learn's that fit nothing; the others fit arrays without names.
 UNFITTED = {
-    "check_do_not_raise_errors_in_init_or_set_param",
+    "check_do_not_raise_errors_in_init_or_set_params",
     "check_estimator_cloneable",
     "check_estimator_repr",
     "check_estimator_tags_renamed",
@@ -114,6 +114,19 @@ def test_checks_of_scikit_learn_that_fit_nothing() -> None:
             check(estimator)
             done.add(name)
     assert done == UNFITTED
+
+
+def test_fitting_a_dataset_keeps_the_rules(ds: xr.Dataset, weights: Weights) -> None:
+    """Fit returns self, twice the same, and leaves parameters and data alone."""
+    embedder = StefaLandEmbedder(weights=weights, rename={"clay": "clay"})
+    before, kept = embedder.get_params(), ds.copy(deep=True)
+    assert embedder.fit(ds) is embedder
+    fitted = dict(vars(embedder))
+    first = embedder.transform(ds)
+    assert vars(embedder.fit(ds, y=np.ones(8))) == fitted
+    pd.testing.assert_frame_equal(embedder.transform(ds), first)
+    assert embedder.get_params() == before
+    xr.testing.assert_identical(ds, kept)
 
 
 @pytest.mark.parametrize("pool", ["mean", "static", None])

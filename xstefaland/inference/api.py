@@ -365,7 +365,8 @@ def reconstruct(
         The Dataset's own forcings and attributes that the model knows, under their
         own names, in their own units and dims, with gaps filled; observed values are
         those of the input, bit for bit. Integers with nothing to fill stay integers.
-        Sites without any forcing value stay as they are.
+        Sites without any forcing value stay as they are. For each follows a CF flag
+        variable, ``<name>_flag``: 0 given, 1 reconstructed, 2 missing.
 
     Raises
     ------
@@ -385,6 +386,8 @@ def reconstruct(
     >>> filled = xstefaland.reconstruct(gappy, weights=weights)
     >>> bool(filled.temperature.isnull().any())
     False
+    >>> int((filled.temperature_flag == 1).sum() - gappy.temperature.isnull().sum())
+    0
     """
     settings = Settings.current(batch_size, device, precision)
     encoder, asked = plan_encoder(weights)
