@@ -71,7 +71,7 @@ def example_points(
     latitude = rng.uniform(30, 55, sites).round(3)
     longitude = rng.uniform(-120, -70, sites).round(3)
     coords = {
-        "site": np.array([f"site{number:03d}" for number in range(sites)], object),
+        "site": [f"site{number:03d}" for number in range(sites)],
         "time": pd.date_range(start, periods=days, name="time"),
         "latitude": ("site", latitude, {"units": "degrees_north"}),
         "longitude": ("site", longitude, {"units": "degrees_east"}),

@@ -48,7 +48,7 @@ def test_sizes(
     described(ds)
     assert dict(ds.sizes) == {dim: sites, "time": days}
     assert pd.Timestamp(ds.time.values[0]) == pd.Timestamp(start)
-    assert ds[dim].dtype.kind == "O"  # of any width: Zarr has a specification
+    assert ds[dim].dtype.kind == "U"
     assert ds[dim].to_index().is_unique
     assert ds.latitude.notnull().all()
     assert ds.longitude.notnull().all()

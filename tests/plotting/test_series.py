@@ -157,3 +157,15 @@ def test_real_basins(real_data: Path) -> None:
     for ax, value in zip(axes, nse.values, strict=True):
         assert ax.get_title(loc="right").startswith(f"NSE {value:.2f}, KGE ")
         assert ax.get_ylabel() == "Streamflow per basin area\n[mm d⁻¹]"
+
+
+@pytest.mark.parametrize("days", [1, 9, 45, 200, 500, 1461, 4018, 12784])
+def test_dates_of_any_length_fit(days: int) -> None:
+    """Neither too many ticks nor a warning, from a day to decades."""
+    time = pd.date_range("1981-01-01", periods=days)
+    ax = hydrograph(xr.DataArray(np.arange(float(days)), {"time": time}, ("time",)))
+    ax.figure.set_size_inches(5, 2)
+    ax.figure.canvas.draw()
+    labels = [tick.get_window_extent() for tick in ax.get_xticklabels()]
+    edges = sorted((box.x0, box.x1) for box in labels if box.width)
+    assert all(a[1] < b[0] for a, b in zip(edges, edges[1:], strict=False))

@@ -207,7 +207,7 @@ def finish(
     xarray.Dataset
         The same values without encodings, with attributes of the archive.
     """
-    ds = _of_any_width(describe_position(ds.drop_encoding()))
+    ds = describe_position(ds.drop_encoding())
     ds.attrs = {
         "Conventions": "CF-1.11",
         "title": archive.title,
@@ -221,11 +221,3 @@ def finish(
         return ds.load()
     daily = {n: ds[n].chunk(chunks) for n in ds.data_vars if "time" in ds[n].dims}
     return ds.assign(daily)
-
-
-def _of_any_width(ds: xr.Dataset) -> xr.Dataset:
-    """Make texts Python's own: Zarr has no specification of those of fixed width."""
-    texts = {
-        n: v.astype(object) for n, v in ds.variables.items() if v.dtype.kind == "U"
-    }
-    return ds.assign_coords(texts)
