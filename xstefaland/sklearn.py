@@ -232,7 +232,7 @@ def predict_labelled(
     width = embedding.sizes[EMBEDDING]
     one = estimator.predict(_rows(estimator, np.zeros((1, width), np.float32)))
     sizes = {"output": one.shape[1]} if np.ndim(one) > 1 else {}
-    out = xr.apply_ufunc(
+    out: xr.DataArray = xr.apply_ufunc(
         _predicted,
         embedding,
         input_core_dims=[[EMBEDDING]],

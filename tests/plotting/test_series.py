@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -168,4 +169,4 @@ def test_dates_of_any_length_fit(days: int) -> None:
     ax.figure.canvas.draw()
     labels = [tick.get_window_extent() for tick in ax.get_xticklabels()]
     edges = sorted((box.x0, box.x1) for box in labels if box.width)
-    assert all(a[1] < b[0] for a, b in zip(edges, edges[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in pairwise(edges))

@@ -54,7 +54,7 @@ def test_explanation_sorts_by_size() -> None:
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], [0.1, 1, 4])
     dots = ax.get_lines()[0].get_xdata()
     np.testing.assert_allclose(dots, [0, 1, -4], atol=1e-12)
-    assert ax.get_xlabel() == "mean change of streamflow [mm d⁻¹]"
+    assert ax.get_xlabel() == "mean change of streamflow\n[mm d⁻¹]"
     with pytest.raises(InputError, match="'hidden' is not among them"):
         p.explanation(change.isel(hidden=0))
 

@@ -414,7 +414,7 @@ def _advised(
 
 def _status(found: Examination) -> dict[str, str]:
     """Say of each target whose head is at hand whether its inputs are there."""
-    out = {}
+    out: dict[str, str] = {}
     for head in default_heads():
         lacking = found.lacking(head.required)
         status = f"needs {' and '.join(lacking)}" if lacking else READY

@@ -118,7 +118,7 @@ def explain(
     return labels.labelled(
         ds,
         prepared,
-        xr.Variable.concat(changes, HIDDEN),
+        _together(changes),
         name=f"{target}_change",
         attrs={
             **_describe(plan, target),
@@ -182,6 +182,11 @@ def _blank(array: xr.DataArray, dim: str, names: Sequence[str]) -> xr.DataArray:
 def _answer(plan: HeadGroup, inputs: Prepared, settings: Settings) -> xr.Variable:
     encoder = Reference.of(plan.encoder)
     return lazy.predict(inputs, encoder, plan.tasks(None), settings)[0]
+
+
+def _together(changes: Sequence[xr.Variable]) -> xr.Variable:
+    out: xr.Variable = xr.Variable.concat(changes, HIDDEN)  # type: ignore[no-untyped-call]
+    return out
 
 
 def _describe(plan: HeadGroup, target: str) -> dict[str, str]:

@@ -130,10 +130,10 @@ def on_rows(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
     pandas.DataFrame
         One row for each of `index`, in its order.
     """
-    levels = [name for name in table.index.names if name is not None]
+    levels: list[Any] = [name for name in table.index.names if name is not None]
     if not levels:  # a single site
         return table.iloc[[0] * len(index)].set_axis(index)
-    others = [name for name in index.names if name not in levels]
+    others: list[Any] = [name for name in index.names if name not in levels]
     wanted = index.droplevel(others) if others else index
     if isinstance(wanted, pd.MultiIndex):
         wanted = wanted.reorder_levels(levels)
@@ -147,5 +147,5 @@ def _is_attribute(frame: pd.DataFrame, name: Any, sites: list[Any]) -> bool:
         return False
     column = frame[name]
     if not sites:
-        return column.nunique(dropna=False) <= 1
+        return bool(column.nunique(dropna=False) <= 1)
     return bool((column.groupby(level=sites).nunique(dropna=False) <= 1).all())

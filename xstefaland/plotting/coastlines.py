@@ -32,7 +32,7 @@ def draw_coastlines(ax: Any) -> None:
     from matplotlib.collections import LineCollection
 
     limits = ax.get_xlim(), ax.get_ylim()
-    style = {"colors": "0.45", "linewidths": 0.6, "zorder": 0.5}
+    style: dict[str, Any] = {"colors": "0.45", "linewidths": 0.6, "zorder": 0.5}
     ax.add_collection(LineCollection(lines, **style, **projection(ax)))
     ax.set(xlim=limits[0], ylim=limits[1])
 

@@ -60,9 +60,9 @@ def embedding_colours(embedding: xr.DataArray, sample: int = 5000) -> xr.DataArr
 
     def colours(block: NDArray[Any]) -> NDArray[np.float32]:
         spread = ((block - mean) @ axes.T - low) / width
-        return np.clip(spread, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(spread, 0, 1), np.float32)
 
-    out = xr.apply_ufunc(
+    out: xr.DataArray = xr.apply_ufunc(
         colours,
         embedding,
         input_core_dims=[[EMBEDDING]],

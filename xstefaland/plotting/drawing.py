@@ -61,7 +61,8 @@ def label(array: xr.DataArray) -> str:
     """
     names = ("long_name", "standard_name")
     known = [str(array.attrs[name]) for name in names if array.attrs.get(name)]
-    text = (known or [str(array.name or "value")])[0].replace("_", " ")
+    own = "value" if array.name is None else str(array.name)
+    text = (known or [own])[0].replace("_", " ")
     units = str(array.attrs.get("units", ""))
     return f"{text} [{pretty(units)}]" if units not in ("", "1") else text
 

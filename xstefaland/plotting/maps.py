@@ -192,12 +192,18 @@ def _names(values: xr.DataArray) -> list[str]:
 
 def _coordinate(values: xr.DataArray, name: str) -> xr.DataArray | None:
     """Find a coordinate by standard name or units, then by its own name."""
-    numbers = [c for c in values.coords.values() if c.ndim and c.dtype.kind in "fiu"]
+    numbers: list[xr.DataArray] = [
+        coord
+        for coord in values.coords.values()
+        if coord.ndim and coord.dtype.kind in "fiu"
+    ]
     for coord in numbers:
         said = coord.attrs.get("standard_name"), coord.attrs.get("units")
         if said[0] == name or (said[0] is None and said[1] == UNITS[name]):
             return coord
-    by_name = {str(coord.name).lower(): coord for coord in numbers}
+    by_name: dict[str, xr.DataArray] = {
+        str(coord.name).lower(): coord for coord in numbers
+    }
     return next((by_name[n] for n in NAMES[name] if n in by_name), None)
 
 

@@ -128,7 +128,7 @@ def explanation(change: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     ax.barh(names, table["size"].values, color=PREDICTED, height=0.7, label="size")
     ax.plot(table["mean"].values, names, "o", color=OTHER, ms=4, label="with its sign")
     ax.axvline(0, color="0.5", lw=0.8)
-    ax.set_xlabel(f"mean {label(change)}")
+    ax.set_xlabel(f"mean {label(change)}".replace(" [", "\n["))
     ax.legend(frameon=False, fontsize="small", loc="lower right")
     return ax
 
