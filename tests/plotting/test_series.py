@@ -170,3 +170,22 @@ def test_dates_of_any_length_fit(days: int) -> None:
     labels = [tick.get_window_extent() for tick in ax.get_xticklabels()]
     edges = sorted((box.x0, box.x1) for box in labels if box.width)
     assert all(a[1] < b[0] for a, b in pairwise(edges))
+
+
+def test_the_first_day_after_the_spinup_counts(flow: xr.DataArray) -> None:
+    """One error on that day is in the score, one the day before is not."""
+    one = flow.isel(basin=0, drop=True)
+    error = xr.zeros_like(one)
+    error[29], error[30] = 1e6, 10 * np.sqrt(DAYS - 30)
+    ax = hydrograph(one, one + error, scores=["rmse"])
+    assert ax.get_title(loc="right") == "RMSE 10.00"
+
+
+def test_sites_that_were_not_predicted_are_left_out(flow: xr.DataArray) -> None:
+    """Whatever their place in the order of labels."""
+    more = xr.concat([flow[0].assign_coords(basin="A0"), flow + 1], "basin")
+    axes = hydrograph(flow, more)
+    for ax, name in zip(axes, "abc", strict=True):
+        np.testing.assert_allclose(
+            line(ax, "observed").get_ydata(), flow.sel(basin=name) + 1
+        )
