@@ -70,6 +70,6 @@ constraints: $(DOCS_READY) ## write constraints.txt from what .venv has
 		sed 's/+cpu$$//'; } > constraints.new && mv constraints.new constraints.txt
 
 clean: ## remove what the commands made, but .venv
-	rm -rf build dist demo-output docs/_build docs/api/generated docs/jupyter_execute
+	rm -rf build dist demo-output docs/_build docs/api/generated docs/generated docs/jupyter_execute
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path "./$(VENV)/*" -prune -exec rm -rf {} +

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Any
+
 import sphinx_autosummary_accessors
 
 import xstefaland
+
+sys.path.insert(0, str(Path(__file__).parent))
+import generate
 
 project = "xstefaland"
 copyright = "The xstefaland developers, Apache-2.0"
@@ -38,3 +45,8 @@ copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = "xstefaland"
 html_static_path = ["_static"]
+
+
+def setup(app: Any) -> None:
+    """Write the pages that are made from the catalogue and the weights' cards."""
+    generate.write(Path(app.srcdir) / "generated")

@@ -1,7 +1,8 @@
 """The whole product in a few minutes: check, embed, predict, reconstruct, write, draw.
 
 ``python examples/demo.py`` runs on a synthetic example that ships with the package;
-``--data FOLDER`` on CAMELS-US basins and USCRN stations that no training step saw.
+``--data FOLDER`` on the archives that the folder holds as they are published, at places
+that no training step saw where there are such.
 What it makes lies in ``demo-output``: predictions as NetCDF and Zarr, a table of
 scores, a picture.
 """
@@ -15,17 +16,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import archives
 import pandas as pd
 import pictures
 import xarray as xr
 
 import xstefaland
-from xstefaland import datasets, metrics
+from xstefaland import metrics
 from xstefaland.testing import example_points
 
 SPINUP = 365  # days that are not scored
 GAP = 60  # days that are hidden and reconstructed
+HIDDEN = ("shortwave_radiation", "temperature", "temperature_max")
 WATER_BALANCE = [
     "streamflow",
     "evapotranspiration",
@@ -44,7 +46,7 @@ class Places:
     basins, stations : xarray.Dataset
         Daily weather and attributes of rivers, and of soil moisture stations.
     observed : bool
-        Whether there are observations to compare with.
+        Whether the weather was observed, not made by formula.
     """
 
     basins: xr.Dataset
@@ -59,36 +61,10 @@ def synthetic(number: int, days: int) -> Places:
 
 
 def observations(folder: Path, number: int) -> Places:
-    """Read basins and stations that were left out of pretraining and finetuning."""
-    basins = left_out("streamflow-resconn-v1", "camels-")
-    rivers = datasets.camels_us(folder, basins)
-    rivers = rivers.sel(time=slice("1997-10-01", "2008-09-30"))
-    stations = left_out("soil-moisture-resconn-v1", "uscrn-")
-    soils = datasets.uscrn(folder, stations).sel(time=slice("2013-01-01", "2019-12-31"))
-    measured = soils.soil_moisture.notnull().mean("time") > 0.6
-    return Places(
-        spread(rivers, number),
-        spread(soils.isel(station=measured.values), number),
-        observed=True,
-    )
-
-
-def left_out(head: str, source: str) -> list[str]:
-    """Sites of a source that neither a head nor its encoder was trained on."""
-    card = xstefaland.weights.load(head).card
-    encoder = xstefaland.weights.load(card.encoder.name).card
-    both = set(card.left_out) & set(encoder.left_out)
-    return sorted(site.split("-")[-1] for site in both if site.startswith(source))
-
-
-def spread(ds: xr.Dataset, number: int) -> xr.Dataset:
-    """Choose sites from wet to dry: the middle one of each of `number` classes."""
-    rain = ds.precipitation.mean("time")
-    (dim,) = rain.dims
-    ranks = np.argsort(-rain.values, kind="stable")
-    middles = ((np.arange(number) + 0.5) / number * len(ranks)).astype(int)
-    chosen = ds.isel({dim: ranks[middles]})
-    return chosen[[name for name in ds.data_vars if chosen[name].notnull().any()]]
+    """Read basins and stations of whatever archive a folder holds."""
+    basins, stations, notes = archives.read(folder, number)
+    print("\n".join(notes), "\n")
+    return Places(basins, stations, observed=True)
 
 
 def embed(basins: xr.Dataset) -> pd.DataFrame:
@@ -109,28 +85,39 @@ def predict_rivers(basins: xr.Dataset) -> xr.Dataset:
 
 def predict_soil(stations: xr.Dataset) -> xr.DataArray:
     """Predict soil moisture lazily, two stations a chunk."""
-    (site,) = set(stations.temperature.dims) - {"time"}
+    (site,) = set(stations.precipitation.dims) - {"time"}
     lazy = stations.chunk({site: 2, "time": -1})
     return lazy.stefaland.predict("soil_moisture")
 
 
 def reconstruct(stations: xr.Dataset) -> tuple[xr.Dataset, dict[str, float]]:
-    """Hide the radiation of two summer months and let the model fill the gap."""
-    (site,) = set(stations.temperature.dims) - {"time"}
+    """Hide the radiation of two summer months and let the model fill the gap.
+
+    Where there is no radiation, it is the temperature.
+    """
+    (site,) = set(stations.precipitation.dims) - {"time"}
     one = stations.isel({site: [0]})
-    true = one["shortwave_radiation"]
-    first = pd.Timestamp(f"{one.time.dt.year.values[-1] - 1}-06-01")
+    name = next(name for name in HIDDEN if name in one)
+    true = one[name]
+    first = _summer(one.indexes["time"])
     hidden = (one.time >= first) & (one.time < first + pd.Timedelta(days=GAP))
     gappy = true.where(~hidden)
-    filled = one.assign(shortwave_radiation=gappy).stefaland.reconstruct()
-    answer = filled["shortwave_radiation"]
+    filled = one.assign({name: gappy}).stefaland.reconstruct()
+    answer = filled[name]
     line = gappy.interpolate_na("time")
     rmse = {
         "reconstruct()": metrics.rmse(true.where(hidden), answer).item(),
         "linear interpolation": metrics.rmse(true.where(hidden), line).item(),
     }
+    gappy.attrs.setdefault("long_name", name.replace("_", " "))
     shown = {"hidden": true.where(hidden), "filled": answer.where(hidden)}
     return xr.Dataset(shown | {"given": gappy}).isel({site: 0}), rmse
+
+
+def _summer(days: pd.DatetimeIndex) -> pd.Timestamp:
+    """First day to hide: in June of the last year but one, else amid the record."""
+    first = pd.Timestamp(f"{days[-1].year - 1}-06-01")
+    return first if first > days[GAP // 2] else days[(len(days) - GAP) // 2]
 
 
 def write(rivers: xr.Dataset, soil: xr.DataArray, folder: Path) -> xr.DataArray:
@@ -148,10 +135,11 @@ def write(rivers: xr.Dataset, soil: xr.DataArray, folder: Path) -> xr.DataArray:
 
 def score(target: str, observed: xr.DataArray | None, sim: xr.DataArray) -> xr.Dataset:
     """Score predictions at each site, without the first year."""
-    late = sim.isel(time=slice(SPINUP, None))
+    skip = SPINUP if sim.sizes["time"] > SPINUP else 0  # short records are shown whole
+    late = sim.isel(time=slice(skip, None))
     table = xr.Dataset({"predicted_mean": late.mean("time")})
     if observed is not None:
-        truth = observed.isel(time=slice(SPINUP, None)).drop_encoding()
+        truth = observed.isel(time=slice(skip, None)).drop_encoding()
         table["observed_mean"] = truth.mean("time")
         table["days"] = truth.notnull().sum("time")
         names = ["nse", "kge", "rmse", "corr"]
@@ -163,7 +151,7 @@ def as_table(scores: Sequence[xr.Dataset]) -> pd.DataFrame:
     """One line per place and target."""
     parts = []
     for ds in scores:
-        (site,) = ds.dims
+        (site,) = ds["predicted_mean"].dims
         frame = ds.to_dataframe().reset_index().rename(columns={site: "site"})
         name = next((n for n in ("gauge_name", "name") if n in frame), "site")
         frame.insert(0, "place", frame[name])
@@ -196,9 +184,9 @@ def run(places: Places, out: Path) -> pd.DataFrame:
     gap, rmse = reconstruct(places.stations)
     errors = [f"{value:.1f} ({who})" for who, value in rmse.items()]
     unit = gap["given"].attrs["units"]
+    what = gap["given"].attrs["long_name"]
     clock(
-        f"reconstructed {GAP} hidden days of radiation: RMSE [{unit}] "
-        + ", ".join(errors)
+        f"reconstructed {GAP} hidden days of {what}: RMSE [{unit}] " + ", ".join(errors)
     )
 
     table = as_table(score_all(places, rivers, soil))
@@ -213,8 +201,7 @@ def score_all(
     places: Places, rivers: xr.Dataset, soil: xr.DataArray
 ) -> list[xr.Dataset]:
     """Score all that was predicted of what was observed."""
-    flow = places.basins["streamflow"] if places.observed else None
-    wet = places.stations["soil_moisture"] if places.observed else None
+    flow, wet = places.basins.get("streamflow"), places.stations.get("soil_moisture")
     flows = [name for name in rivers.data_vars if str(name).startswith("streamflow")]
     scores = [score(str(name), flow, rivers[name]) for name in sorted(flows)]
     return [*scores, score("soil_moisture", wet, soil)]
@@ -236,7 +223,7 @@ class Clock:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the demo from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder of camels_us.nc and uscrn")
+    parser.add_argument("--data", type=Path, help="folder of an archive")
     parser.add_argument("--out", type=Path, default=Path("demo-output"))
     parser.add_argument("--sites", type=int, default=5, help="how many of each kind")
     parser.add_argument("--days", type=int, default=1461, help="of synthetic weather")
@@ -246,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("not skill. Real observations: make demo DATA=folder\n")
         places = synthetic(given.sites, given.days)
     else:
-        print(f"Observations in {given.data}, at places that no training step saw\n")
+        print(f"Observations in {given.data}\n")
         places = observations(given.data, given.sites)
     run(places, given.out)
     print(f"\nEverything is in {given.out.resolve()}")

@@ -53,13 +53,13 @@ def draw(
     soil : xarray.DataArray
         Soil moisture [m3 m-3], ``(site, time)``.
     gap : xarray.Dataset
-        Radiation ``given`` (with a gap), ``hidden`` and ``filled``, ``(time,)``.
+        A variable ``given`` (with a gap), ``hidden`` and ``filled``, ``(time,)``.
     table : pandas.DataFrame
         Scores by target and site.
     """
     flow, rows = rivers["streamflow"], max(len(rivers["streamflow"]), len(soil))
     truths = places.basins.get("streamflow"), places.stations.get("soil_moisture")
-    kind = "places no training step saw" if places.observed else "synthetic weather"
+    kind = "observed weather" if places.observed else "synthetic weather"
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(
             rows + 1, 2, figsize=(11, 1.7 * (rows + 1)), squeeze=False, dpi=120
@@ -101,7 +101,7 @@ def _series(
 def _caption(table: pd.DataFrame, target: str, row: int) -> str:
     line = table[table["target"] == target].iloc[row]
     place = str(line["place"]).replace("_", " ")
-    if "nse" not in table:
+    if not np.isfinite(line.get("nse", np.nan)):
         return place
     if target == "soil_moisture":
         return f"{place} · RMSE {line['rmse']:.3f}, r {line['corr']:.2f}"
@@ -109,14 +109,15 @@ def _caption(table: pd.DataFrame, target: str, row: int) -> str:
 
 
 def _gap(axes: Axes, gap: xr.Dataset) -> None:
-    """Draw a hidden stretch of radiation with what the model put there."""
+    """Draw a hidden stretch of a variable with what the model put there."""
     inside = np.flatnonzero(gap["filled"].notnull().values)
     near = gap.isel(time=slice(max(inside[0] - 45, 0), inside[-1] + 45))
     axes.plot(near.time, near["given"], color=OBSERVED, lw=1.1, label="given")
     axes.plot(near.time, near["hidden"], ":", color=OBSERVED, lw=1.1, label="hidden")
     axes.plot(near.time, near["filled"], color=FILLED, lw=1.3, label="reconstructed")
     unit = gap["given"].attrs["units"].replace("-2", "⁻²").replace("-1", "⁻¹")
-    axes.set(ylabel=unit, title="Solar radiation, a gap filled by reconstruct()")
+    what = gap["given"].attrs["long_name"].split(",")[0].capitalize()
+    axes.set(ylabel=unit, title=f"{what}, a gap filled by reconstruct()")
     _finish(axes, legend=True)
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 import xstefaland
 from xstefaland.accessor import CALLS, StefaLandDataset
 from xstefaland.errors import InputError, WeightsError
-from xstefaland.inference import api, chunks
+from xstefaland.inference import api, chunks, explaining
 from xstefaland.testing import example_grid, example_points, tiny_head, tiny_weights
 
 
@@ -23,10 +23,12 @@ def weights() -> Any:
     return tiny_weights(window=40, stride=15)
 
 
-@pytest.mark.parametrize("name", ["check", "embed", "predict", "reconstruct"])
+@pytest.mark.parametrize(
+    "name", ["check", "embed", "explain", "predict", "reconstruct"]
+)
 def test_methods_have_the_functions_arguments(name: str) -> None:
     """Same names, order and defaults as the plain function."""
-    function = inspect.signature(getattr(api, name)).parameters
+    function = inspect.signature(getattr(xstefaland, name)).parameters
     method = inspect.signature(getattr(StefaLandDataset, name)).parameters
     assert [(n, p.default, p.kind) for n, p in list(function.items())[1:]] == [
         (n, p.default, p.kind) for n, p in list(method.items())[1:]
@@ -144,7 +146,15 @@ def test_check_of_a_target(weights: Any) -> None:
     assert how["precipitation"] == "name"
 
 
-METHODS = ["check", "embed", "predict", "reconstruct", "suggest_chunks"]
+METHODS = [
+    "check",
+    "embed",
+    "explain",
+    "missing_inputs",
+    "predict",
+    "reconstruct",
+    "suggest_chunks",
+]
 
 
 def test_every_method_of_a_dataset_is_named() -> None:
@@ -183,9 +193,10 @@ def test_datatree_says_what_to_do(
     monkeypatch.setattr(chunks, "plan_encoder", api.plan_encoder)
     resolve = api.plan_predictions
     head = tiny_head(weights)
-    monkeypatch.setattr(
-        api, "plan_predictions", lambda names, *_: resolve(names, head, weights)
-    )
+    for room in (api, explaining):
+        monkeypatch.setattr(
+            room, "plan_predictions", lambda names, *_: resolve(names, head, weights)
+        )
     points = example_points(2, 45)
     dt = xr.DataTree.from_dict({"/north": points, "/south/west": points})
     answer = eval(quoted(dt, method), {"dt": dt})

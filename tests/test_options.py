@@ -203,7 +203,7 @@ def test_cache_dir_becomes_a_path():
     assert get_options()["cache_dir"] == Path("somewhere")
 
 
-@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:3"])
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:3", "mps"])
 def test_devices(device):
     """Every documented device name is accepted."""
     set_options(device=device)
@@ -213,13 +213,14 @@ def test_devices(device):
 @pytest.mark.parametrize(
     ("name", "value", "needed"),
     [
-        ("device", "gpu", '"auto", "cpu", "cuda" or "cuda:0"'),
+        ("device", "gpu", '"auto", "cpu", "cuda", "cuda:0" or "mps"'),
         ("device", "cuda:x", "cuda:0"),
         ("precision", "float16", '"float32" or "bfloat16"'),
         ("validation", True, '"raise", "warn", "log" or "ignore"'),
         ("out_of_range", "drop", '"missing" or "keep"'),
         ("cache_dir", 3, "a folder, or None"),
         ("offline", 1, "True or False"),
+        ("progress", "yes", "True or False"),
         ("devise", "cpu", "there are device, precision"),
     ],
 )

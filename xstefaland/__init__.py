@@ -17,6 +17,7 @@ from xstefaland.options import get_options, set_options
 
 if TYPE_CHECKING:
     from xstefaland.inference.api import check, embed, predict, reconstruct
+    from xstefaland.inference.explaining import explain
     from xstefaland.inputs.climate import derive_climate
     from xstefaland.versions import show_versions
 
@@ -26,11 +27,20 @@ _FUNCTIONS = {
     "check": "inference.api",
     "derive_climate": "inputs.climate",
     "embed": "inference.api",
+    "explain": "inference.explaining",
     "predict": "inference.api",
     "reconstruct": "inference.api",
     "show_versions": "versions",
 }
-_MODULES = ("datasets", "geometry", "metrics", "splits", "errors", "weights")
+_MODULES = (
+    "datasets",
+    "errors",
+    "geometry",
+    "metrics",
+    "plotting",
+    "splits",
+    "weights",
+)
 
 __all__ = [
     "__version__",
@@ -39,9 +49,11 @@ __all__ = [
     "datasets",
     "embed",
     "errors",
+    "explain",
     "geometry",
     "get_options",
     "metrics",
+    "plotting",
     "predict",
     "reconstruct",
     "set_options",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import xarray as xr
 
 from xstefaland.errors import WrongObjectError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from xstefaland.inputs.hints import Climate, Latitude
     from xstefaland.inputs.report import Report
@@ -23,6 +26,8 @@ BatchSize = int | Literal["auto"]
 CALLS = {
     "check": "check()",
     "embed": "embed()",
+    "explain": "explain('streamflow')",
+    "missing_inputs": "missing_inputs()",
     "predict": "predict(['streamflow'])",
     "reconstruct": "reconstruct()",
     "suggest_chunks": "suggest_chunks()",
@@ -233,6 +238,80 @@ class StefaLandDataset:
             precision=precision,
         )
 
+    def explain(
+        self,
+        target: str,
+        *,
+        by: Literal["group", "variable"] = "group",
+        head: WeightsLike | None = None,
+        weights: WeightsLike | None = None,
+        rename: Names = None,
+        units: Names = None,
+        latitude: Latitude | None = None,
+        climate: Climate | None = None,
+        causal: bool = False,
+        max_gap: int | None = 30,
+        batch_size: BatchSize = "auto",
+        device: str | None = None,
+        precision: str | None = None,
+    ) -> xr.DataArray:
+        """Say how an answer changes when each input is hidden from the model.
+
+        Parameters
+        ----------
+        target, by, head, weights, rename, units, latitude, climate, causal, max_gap
+            See :func:`xstefaland.explain`.
+        batch_size, device, precision
+            See :func:`xstefaland.explain`.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dims of the answer, then `hidden`.
+        """
+        from xstefaland.inference import explaining
+
+        return explaining.explain(
+            self._ds,
+            target,
+            by=by,
+            head=head,
+            weights=weights,
+            rename=rename,
+            units=units,
+            latitude=latitude,
+            climate=climate,
+            causal=causal,
+            max_gap=max_gap,
+            batch_size=batch_size,
+            device=device,
+            precision=precision,
+        )
+
+    def missing_inputs(
+        self,
+        target: str | Sequence[str] | None = None,
+        *,
+        ax: Axes | None = None,
+        **hints: Any,
+    ) -> Axes:
+        """Draw which inputs are given, derived and missing.
+
+        Parameters
+        ----------
+        target, **hints
+            For :meth:`check`, whose report is drawn.
+        ax
+            See :func:`xstefaland.plotting.missing_inputs`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from xstefaland import plotting
+
+        return plotting.missing_inputs(self.check(target, **hints), ax=ax)
+
     def suggest_chunks(
         self,
         memory: str | int = "1 GiB",
@@ -291,6 +370,138 @@ class StefaLandDataArray:
 
         return frames.to_frame(self._array)
 
+    def hydrograph(
+        self,
+        observed: xr.DataArray | None = None,
+        *,
+        scores: Sequence[str] = ("nse", "kge"),
+        ax: Axes | Sequence[Axes] | None = None,
+    ) -> Axes | NDArray[np.object_]:
+        """Draw this prediction over time, beside observations.
+
+        Parameters
+        ----------
+        observed, scores, ax
+            See :func:`xstefaland.plotting.hydrograph`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes or numpy.ndarray of Axes
+            One for each site.
+        """
+        from xstefaland import plotting
+
+        return plotting.hydrograph(self._array, observed, scores=scores, ax=ax)
+
+    def flow_duration(
+        self,
+        observed: xr.DataArray | None = None,
+        *,
+        ax: Axes | Sequence[Axes] | None = None,
+    ) -> Axes | NDArray[np.object_]:
+        """Draw the flow duration curve of this prediction, beside the observed one.
+
+        Parameters
+        ----------
+        observed, ax
+            See :func:`xstefaland.plotting.flow_duration`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes or numpy.ndarray of Axes
+            One for each site.
+        """
+        from xstefaland import plotting
+
+        return plotting.flow_duration(self._array, observed, ax=ax)
+
+    def map(self, *, ax: Axes | None = None, **style: Any) -> Axes:
+        """Draw one value of each site, or a grid, at its place.
+
+        Parameters
+        ----------
+        ax, **style
+            See :func:`xstefaland.plotting.map`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from xstefaland import plotting
+
+        return plotting.map(self._array, ax=ax, **style)
+
+    def skill_map(
+        self,
+        observed: xr.DataArray,
+        score: str = "nse",
+        *,
+        ax: Axes | None = None,
+        **style: Any,
+    ) -> Axes:
+        """Draw a score of this prediction at each site on a map.
+
+        Parameters
+        ----------
+        observed, score, ax, **style
+            See :func:`xstefaland.plotting.skill_map`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from xstefaland import plotting
+
+        return plotting.skill_map(self._array, observed, score, ax=ax, **style)
+
+    def embedding_rgb(self, *, ax: Axes | None = None, **style: Any) -> Axes:
+        """Draw these embeddings as colours on a map: alike places look alike.
+
+        Parameters
+        ----------
+        ax, **style
+            See :func:`xstefaland.plotting.embedding_rgb`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from xstefaland import plotting
+
+        return plotting.embedding_rgb(self._array, ax=ax, **style)
+
+    def box(self, by: str = "system", *, ax: Axes | None = None) -> Axes:
+        """Draw the spread of this score over sites, one box for each system.
+
+        Parameters
+        ----------
+        by, ax
+            See :func:`xstefaland.plotting.box`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from xstefaland import plotting
+
+        return plotting.box(self._array, by, ax=ax)
+
+    def explanation(self, *, ax: Axes | None = None) -> Axes:
+        """Draw what :func:`xstefaland.explain` returned as bars.
+
+        Parameters
+        ----------
+        ax
+            See :func:`xstefaland.plotting.explanation`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from xstefaland import plotting
+
+        return plotting.explanation(self._array, ax=ax)
+
 
 class StefaLandDataTree:
     """A tree of Datasets: each is used by itself, and the tree says how.
@@ -319,8 +530,9 @@ class StefaLandDataTree:
             raise AttributeError(f"'.stefaland' of a DataTree has no '{name}'")
         call = f"ds.stefaland.{CALLS[name]}"
         each = f"{{node.path: node.dataset.{call[3:]} for node in dt.leaves}}"
-        if name in ("embed", "predict", "reconstruct"):
-            dataset = f"{call}.to_dataset()" if name == "embed" else call
+        if name in ("embed", "explain", "predict", "reconstruct"):
+            lone = name in ("embed", "explain")
+            dataset = f"{call}.to_dataset()" if lone else call
             each = f"dt.map_over_datasets(lambda ds: {dataset} if ds else ds)"
         raise WrongObjectError(
             f"`{name}` takes a Dataset, not a DataTree. Apply it to each Dataset of "

@@ -24,6 +24,7 @@ _BASE: dict[str, Any] = {
     "out_of_range": "missing",
     "cache_dir": None,
     "offline": False,
+    "progress": True,
 }
 _CALLS: list[tuple[weakref.ref[Any], Mapping[str, Any]]] = []
 _BLOCKS: ContextVar[dict[str, Any]] = ContextVar("xstefaland_options")
@@ -31,8 +32,12 @@ _GUARD = threading.Lock()
 
 
 def _device(value: Any) -> bool:
-    pattern = r"auto|cpu|cuda(:\d+)?"
+    pattern = r"auto|cpu|mps|cuda(:\d+)?"
     return isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def _yes_or_no(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _one_of(*choices: str) -> Callable[[Any], bool]:
@@ -40,7 +45,7 @@ def _one_of(*choices: str) -> Callable[[Any], bool]:
 
 
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "device": (_device, '"auto", "cpu", "cuda" or "cuda:0"'),
+    "device": (_device, '"auto", "cpu", "cuda", "cuda:0" or "mps"'),
     "precision": (_one_of("float32", "bfloat16"), '"float32" or "bfloat16"'),
     "validation": (
         _one_of("raise", "warn", "log", "ignore"),
@@ -51,7 +56,8 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value is None or isinstance(value, str | os.PathLike),
         "a folder, or None for the default one",
     ),
-    "offline": (lambda value: isinstance(value, bool), "True or False"),
+    "offline": (_yes_or_no, "True or False"),
+    "progress": (_yes_or_no, "True or False"),
 }
 
 
@@ -106,8 +112,9 @@ class set_options:
 
     Parameters
     ----------
-    device : {"auto", "cpu", "cuda", "cuda:0", ...}
-        Where the models run. ``"auto"`` takes a CUDA device where there is one.
+    device : {"auto", "cpu", "cuda", "cuda:0", ..., "mps"}
+        Where the models run. ``"auto"`` takes a CUDA device where there is one;
+        ``"mps"`` is the GPU of Apple's machines.
     precision : {"float32", "bfloat16"}
         Arithmetic of the models. ``"bfloat16"`` is faster on devices that have it
         and changes results in the third digit.
@@ -123,6 +130,9 @@ class set_options:
         ``XSTEFALAND_CACHE``, else the cache folder of the operating system.
     offline : bool
         Never use the network. Bundled and cached weights still work.
+    progress : bool
+        Show a bar, in terminals and notebooks, while a call computes for more than a
+        few seconds. Lazy results have dask's: ``dask.diagnostics.ProgressBar``.
 
     Raises
     ------

@@ -39,6 +39,8 @@ def versions() -> dict[str, str]:
 def show_versions(file: TextIO | None = None) -> None:
     """Write the versions of everything that matters, one per line.
 
+    Below them stand the GPUs that PyTorch finds and the weights that need no network.
+
     Parameters
     ----------
     file : file object, optional
@@ -51,10 +53,52 @@ def show_versions(file: TextIO | None = None) -> None:
     xstefaland     ...
     python         ...
     """
-    found = versions()
+    found = versions() | devices() | {"weights here": cached_weights()}
     width = max(map(len, found)) + 2
     out = file or sys.stdout
     out.writelines(f"{name:<{width}}{text}\n" for name, text in found.items())
+
+
+def devices() -> dict[str, str]:
+    """Return the GPUs that PyTorch finds, and the CUDA that it was built with.
+
+    Returns
+    -------
+    dict
+        ``"cuda"`` and one entry for each GPU, with its memory; what is wrong, where
+        PyTorch cannot be imported.
+
+    Examples
+    --------
+    >>> "cuda" in devices()
+    True
+    """
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: a library it loads is broken
+        return {"cuda": f"PyTorch cannot be imported: {error}"}
+    found = {"cuda": str(torch.version.cuda or "not in this build of PyTorch")}
+    for number in range(torch.cuda.device_count()):
+        about = torch.cuda.get_device_properties(number)
+        memory = about.total_memory / 2**30
+        found[f"cuda:{number}"] = f"{about.name}, {memory:.0f} GiB"
+    if torch.backends.mps.is_available():
+        found["mps"] = "available"
+    return found
+
+
+def cached_weights() -> str:
+    """Name the weights that are here already.
+
+    Examples
+    --------
+    >>> "stefaland-base-v1" in cached_weights()
+    True
+    """
+    from xstefaland.weights import list as list_weights
+
+    table = list_weights()
+    return ", ".join(table["name"][table["cached"]]) or "none"
 
 
 def _requirements() -> Iterator[str]:

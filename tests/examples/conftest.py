@@ -47,6 +47,7 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module examples/demo.py."""
     monkeypatch.setenv("MPLBACKEND", "Agg")
     _imported("pictures", monkeypatch)
+    _imported("archives", monkeypatch)
     return _imported("demo", monkeypatch)
 
 

@@ -68,6 +68,33 @@ def test_demo_on_real_files(demo: ModuleType, tmp_path: Path, real_data: Path) -
     _check_outputs(out, table, sites=2)
 
 
+@pytest.mark.usefixtures("tiny_table")
+@pytest.mark.parametrize("archive", ["caravan", "camels_us", "uscrn"])
+def test_demo_on_any_published_layout(
+    demo: ModuleType, tmp_path: Path, real_data: Path, archive: str
+) -> None:
+    """One archive is enough: what it does not measure is predicted and not scored."""
+    out = tmp_path / "out"
+    places = demo.observations(real_data / "raw" / archive, 2)
+    short = demo.Places(
+        places.basins.isel(time=slice(0, 500)),
+        places.stations.isel(time=slice(0, 500)),
+        observed=True,
+    )
+    table = demo.run(short, out).set_index("target")
+    measured = "soil_moisture" if archive == "uscrn" else "streamflow"
+    assert table.days[measured].min() > 50
+    scored = table.index[table.days.notnull()].unique()
+    assert all(name.startswith(measured) for name in scored)
+    assert (out / "demo.png").is_file()
+
+
+def test_demo_says_what_it_does_not_know(demo: ModuleType, tmp_path: Path) -> None:
+    """A folder without an archive: the names of those that are known."""
+    with pytest.raises(SystemExit, match=r"no archive that is known.*camels_us"):
+        demo.observations(tmp_path, 2)
+
+
 def test_demo_scores_what_it_says(demo: ModuleType) -> None:
     """A perfect prediction has NSE 1, and the first year does not count."""
     time = pd.date_range("2000-01-01", periods=800)

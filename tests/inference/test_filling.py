@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,54 @@ def gappy() -> xr.Dataset:
 def test_observed_values_stay_bit_for_bit(gappy: xr.Dataset, weights: Any) -> None:
     """Where there was a value it is the same, elsewhere there is one now."""
     filled = xstefaland.reconstruct(gappy, weights=weights)
-    assert list(filled.data_vars) == list(gappy.data_vars)
+    flags = [f"{name}_flag" for name in gappy.data_vars]
+    assert list(filled.data_vars) == [*gappy.data_vars, *flags]
     for name, old in gappy.data_vars.items():
         new = filled[name]
         assert new.dtype == old.dtype
         assert new.dims == old.dims
-        assert new.attrs == old.attrs
+        assert new.attrs == {**old.attrs, "ancillary_variables": f"{name}_flag"}
         known = old.notnull().values
         np.testing.assert_array_equal(new.values[known], old.values[known])
         assert np.isfinite(new).all()
     assert not np.isfinite(gappy.clay).all()
+
+
+def without_flags(filled: xr.Dataset) -> set[str]:
+    """Names of all variables but flags."""
+    return {str(n) for n in filled.data_vars if not str(n).endswith("_flag")}
+
+
+def test_flags_say_what_was_filled(gappy: xr.Dataset, weights: Any) -> None:
+    """0 given, 1 reconstructed, 2 still missing: a site without weather."""
+    gappy["t2m"].attrs["standard_name"] = "air_temperature"
+    with xr.set_options(keep_attrs=True):
+        gappy = gappy.where(gappy.site != "site002")
+    filled = xstefaland.reconstruct(gappy, weights=weights)
+    for name in (*FORCING[:1], "t2m", "clay"):
+        flag = filled[f"{name}_flag"]
+        assert flag.dtype == np.int8
+        assert flag.dims == filled[name].dims
+        assert flag.attrs["flag_meanings"].split() == [
+            "given",
+            "reconstructed",
+            "missing",
+        ]
+        np.testing.assert_array_equal(flag == 0, gappy[name].notnull())
+        np.testing.assert_array_equal(flag == 2, filled[name].isnull())
+    assert set(np.unique(filled.t2m_flag)) == {0, 1, 2}
+    assert filled.t2m_flag.attrs["standard_name"] == "air_temperature status_flag"
+
+
+def test_flags_are_ancillary_in_a_file(
+    gappy: xr.Dataset, weights: Any, tmp_path: Path
+) -> None:
+    """CF links the flag to its variable, and xarray finds it so."""
+    filled = xstefaland.reconstruct(gappy, weights=weights)
+    filled.to_netcdf(tmp_path / "filled.nc")
+    with xr.open_dataset(tmp_path / "filled.nc") as again:
+        assert again.t2m.attrs["ancillary_variables"] == "t2m_flag"
+        np.testing.assert_array_equal(again.t2m_flag, filled.t2m_flag)
 
 
 def test_gaps_are_in_the_users_units(gappy: xr.Dataset, weights: Any) -> None:
@@ -84,7 +123,8 @@ def test_lazy_equals_eager(weights: Any, same: Any) -> None:
     lazy = xstefaland.reconstruct(chunked, weights=weights)
     assert lazy.temperature.dims == ("time", "lat", "lon")
     assert lazy.temperature.chunks == chunked.temperature.chunks
-    for name in grid.data_vars:
+    assert lazy.temperature_flag.chunks == chunked.temperature.chunks
+    for name in eager.data_vars:
         same(lazy[name], eager[name])
     for name in grid.coords:
         xr.testing.assert_identical(
@@ -108,9 +148,10 @@ def test_add_brings_what_is_missing(gappy: xr.Dataset, weights: Any) -> None:
     """Only on demand: variables that the model knows, with units."""
     less = gappy.drop_vars(["shortwave_radiation", "slope"])
     plain = xstefaland.reconstruct(less, weights=weights)
-    assert set(plain.data_vars) == set(less.data_vars)
+    assert without_flags(plain) == set(less.data_vars)
     more = xstefaland.reconstruct(less, weights=weights, add=True)
-    assert set(more.data_vars) == {*less.data_vars, "shortwave_radiation", "slope"}
+    assert without_flags(more) == {*less.data_vars, "shortwave_radiation", "slope"}
+    assert bool((more.shortwave_radiation_flag == 1).all())
     assert more.shortwave_radiation.dims == ("site", "time")
     assert more.shortwave_radiation.attrs["units"] == "W m-2"
     assert more.slope.dims == ("site",)
@@ -125,6 +166,7 @@ def test_other_variables_are_left_out(gappy: xr.Dataset, weights: Any) -> None:
     ds["elevation"].attrs["units"] = "m"
     filled = xstefaland.reconstruct(ds, weights=weights)
     assert "name" not in filled
+    assert "elevation_flag" not in filled
     xr.testing.assert_identical(
         filled.elevation.reset_coords(drop=True), ds.elevation.reset_coords(drop=True)
     )

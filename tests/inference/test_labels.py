@@ -162,3 +162,20 @@ def test_files_keep_the_answer(
     assert back.name == "embedding"
     np.testing.assert_array_equal(back, embedding)
     assert back.attrs == embedding.attrs
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_answers_are_written_to_zarr_without_a_warning(
+    weights: Any, head: Any, tmp_path: Path, lazy: bool
+) -> None:
+    """Texts are of any width and in memory, whatever the user's are."""
+    ds = example_points(2, 60).assign_coords(
+        river=("site", ["Aa", "Birs"]),
+        gauge=("site", np.array(["1", "23"], object)),
+        country="Switzerland",
+    )
+    ds = ds.chunk(site=1) if lazy else ds
+    flow = xstefaland.predict(ds, "streamflow", head=head, weights=weights)
+    flow.to_dataset().to_zarr(tmp_path / "a.zarr", consolidated=False)
+    again = xr.open_zarr(tmp_path / "a.zarr", consolidated=False)
+    xr.testing.assert_identical(again.streamflow.load(), flow.load())

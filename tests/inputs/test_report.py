@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -14,12 +15,14 @@ ROWS = [
     ("clay", "attribute (soil)", "", "missing", "percent"),
     ("p_mean", "attribute", "needs 3 complete years", "missing", "mm d-1"),
     ("sand", "attribute (soil)", "", "hidden", "percent"),
+    ("aridity", "attribute", "precipitation: climate", "derived", "1"),
+    ("frac_snow", "attribute", "precipitation: climate", "derived", "1"),
 ]
 
 
 @pytest.fixture
 def report() -> Report:
-    """Two problems, a warning, one variable found, three missing, three unused."""
+    """Two problems, a warning, one variable given, two derived, three missing."""
     return Report(
         problems=["no <units>", "no time"],
         warnings=["odd values"],
@@ -27,6 +30,7 @@ def report() -> Report:
         facts={"Sites": "4 (basin)", "Latitude": "unknown"},
         ignored={"q": "a target", "q95": "a target", "name": "text"},
         helpful="clay [percent]",
+        targets={"recharge": "needs wind", "streamflow": "ready"},
     )
 
 
@@ -60,8 +64,15 @@ def test_text(report: Report) -> None:
         "Warnings",
         "  1. odd values",
         "",
+        "Targets",
+        "  recharge: needs wind",
+        "  streamflow: once the problems are solved",
+        "",
         "         name        needed for found as   how                units",
         "precipitation forcing, required       pr alias kg m-2 s-1 -> mm d-1",
+        "",
+        "Derived",
+        "  aridity, frac_snow from precipitation: climate",
         "",
         "Missing",
         "  clay",
@@ -84,8 +95,10 @@ def test_html(report: Report) -> None:
     tags.feed(html)
     assert tags.open == []
     assert "no &lt;units&gt;" in html
-    assert "1 of 4 variables" in html
-    assert "3 variables are missing" in html
+    assert "1 of 6 variables" in html
+    assert "2 are derived" in html
+    assert "3 are missing" in html
+    assert "recharge: needs wind; streamflow: once" in html
     for part in ("2 problems", "odd values", "kg m-2 s-1 -&gt; mm d-1", "q, q95"):
         assert part in html
 
@@ -96,6 +109,21 @@ def test_ready() -> None:
     assert empty.ok
     assert str(empty) == "xstefaland: ready"
     assert "ready" in empty._repr_html_()
+
+
+def test_derived_rows_do_not_outshout_given_ones(report: Report) -> None:
+    """Only what is given has a row, without a colour of its own; derived is folded."""
+    html = report._repr_html_()
+    assert html.count("<td") == 2 * 1 + 5
+    assert "<details><summary>2 are derived</summary>" in html
+    rows = [line for line in str(report).splitlines() if line.endswith("mm d-1")]
+    assert len(rows) == 1
+
+
+def test_targets_are_ready_without_problems(report: Report) -> None:
+    """And wait for the problems otherwise."""
+    good = replace(report, problems=[])
+    assert "  streamflow: ready" in str(good).splitlines()
 
 
 def test_one_problem() -> None:

@@ -41,7 +41,9 @@ def test_units_are_readable(variable: Variable) -> None:
     if variable.units != "USD":  # not a physical unit
         assert conversion(f" 1 {variable.units}", variable.units).scale == 1
     for alias, units in variable.alias_units:
-        conversion(units, variable.units, difference=variable.difference)
+        assert alias in map(str.lower, variable.aliases)
+        forcing = variable.kind == "forcing"
+        conversion(units, variable.units, daily=forcing, difference=variable.difference)
         assert variable.units_of_alias(alias) == units
 
 

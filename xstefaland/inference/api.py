@@ -19,15 +19,18 @@ from xstefaland.inference.lazy import Settings
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.plans import (
     HeadGroup,
+    default_heads,
     plan_encoder,
     plan_predictions,
     require_reading,
 )
-from xstefaland.inputs.examine import examine
+from xstefaland.inputs.advice import advice
+from xstefaland.inputs.examine import Examination, examine
 from xstefaland.inputs.hints import Climate, Hints, Latitude
 from xstefaland.inputs.prepare import Prepared, prepare
-from xstefaland.inputs.report import Report, joined
+from xstefaland.inputs.report import READY, Report, joined
 from xstefaland.inputs.requirements import Requirements
+from xstefaland.options import get_options
 from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
@@ -72,16 +75,19 @@ def check(
     """
     try:
         if target is None:
-            asked = [plan_encoder(weights)[1]]
+            asked, spinup = [plan_encoder(weights)[1]], 0
         else:
             plans = plan_predictions(_listed(target), head, weights)
             asked = [plan.requirements for plan in plans]
+            spinup = max(plan.spinup_days for plan in plans)
     except XStefalandError as error:
         nothing = Requirements(forcing=(), static=True)
         report = examine(ds, nothing).report
         return replace(report, problems=[str(error)], ignored={})
     hints = Hints.of(rename, units, latitude, climate)
-    return joined([examine(ds, each, hints).report for each in asked])
+    return joined(
+        [_advised(examine(ds, each, hints), target, spinup) for each in asked]
+    )
 
 
 def embed(
@@ -359,7 +365,8 @@ def reconstruct(
         The Dataset's own forcings and attributes that the model knows, under their
         own names, in their own units and dims, with gaps filled; observed values are
         those of the input, bit for bit. Integers with nothing to fill stay integers.
-        Sites without any forcing value stay as they are.
+        Sites without any forcing value stay as they are. For each follows a CF flag
+        variable, ``<name>_flag``: 0 given, 1 reconstructed, 2 missing.
 
     Raises
     ------
@@ -379,6 +386,8 @@ def reconstruct(
     >>> filled = xstefaland.reconstruct(gappy, weights=weights)
     >>> bool(filled.temperature.isnull().any())
     False
+    >>> int((filled.temperature_flag == 1).sum() - gappy.temperature.isnull().sum())
+    0
     """
     settings = Settings.current(batch_size, device, precision)
     encoder, asked = plan_encoder(weights)
@@ -390,6 +399,27 @@ def reconstruct(
     out = fill(ds, prepared, answers, add=add)
     extra = _quality(prepared, len(encoder.card.forcing))
     return out.assign_coords(extra).assign_attrs(attrs)
+
+
+def _advised(
+    found: Examination, target: str | Sequence[str] | None, spinup_days: int
+) -> Report:
+    """Add to a report what speaks against answers, and what can be predicted at all."""
+    report = found.report
+    if get_options()["validation"] != "ignore":
+        warnings = [*report.warnings, *advice(found, spinup_days)]
+        report = replace(report, warnings=warnings)
+    return replace(report, targets=_status(found)) if target is None else report
+
+
+def _status(found: Examination) -> dict[str, str]:
+    """Say of each target whose head is at hand whether its inputs are there."""
+    out: dict[str, str] = {}
+    for head in default_heads():
+        lacking = found.lacking(head.required)
+        status = f"needs {' and '.join(lacking)}" if lacking else READY
+        out |= dict.fromkeys(head.default_for, status)
+    return out
 
 
 def _listed(target: str | Sequence[str]) -> list[str]:

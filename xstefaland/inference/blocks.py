@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xstefaland.inference import progress
 from xstefaland.inference.batches import BatchSize, Limit, choose_batch_size, in_batches
 from xstefaland.inference.gaps import near_weather
 from xstefaland.inference.loaded import placed, resolve_device
@@ -286,8 +287,10 @@ class Encoder:
             batch = _Batch(site, starts[window], fade[window], len(starts))
             return self._encode(block, batch, decode, causal)
 
+        progress.expect(pairs.shape[1])
         for _, batch in in_batches(run, pairs.shape[1], size, self.limit):
             yield batch
+            progress.step(len(batch.site))
 
     def _encode(
         self, block: Block, batch: _Batch, decode: bool, causal: bool

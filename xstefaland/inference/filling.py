@@ -15,6 +15,7 @@ from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.inputs.units import Conversion, conversion
 
 Values = NDArray[Any]
+FLAGS = {0: "given", 1: "reconstructed", 2: "missing"}
 
 
 def fill(
@@ -41,12 +42,14 @@ def fill(
     Returns
     -------
     xarray.Dataset
-        Variables under the user's names and in the user's units; attributes of the
-        variables stay.
+        Variables under the user's names and in the user's units, with their attributes.
+        For each that may have been filled follows a CF flag variable, ``<name>_flag``,
+        int8: 0 given, 1 reconstructed, 2 missing; ``ancillary_variables`` names it.
     """
     readings = prepared.examination.readings
     requirements = prepared.examination.requirements
     filled: dict[str, xr.Variable] = {}
+    flags: dict[str, xr.Variable] = {}
     for answer, variables in zip(
         answers, (requirements.forcing, requirements.attributes), strict=True
     ):
@@ -54,16 +57,24 @@ def fill(
             values = answer.isel({answer.dims[-1]: column})
             reading = readings.get(wanted.name)
             if reading is not None and reading.source in ds.data_vars:
-                own = ds[reading.source].variable
-                filled[reading.source] = _fill_one(own, values, wanted, reading)
+                name, own = reading.source, ds[reading.source].variable
+                filled[name] = _fill_one(own, values, wanted, reading)
+                if filled[name] is not own:
+                    flags[name] = _flag(own, filled[name])
             elif add and reading is None:
                 filled[wanted.name] = _added(ds, prepared, values, wanted)
+                nothing = filled[wanted.name] * np.nan
+                flags[wanted.name] = _flag(nothing, filled[wanted.name])
     own_order = [name for name in ds.data_vars if name in filled]
     order = [*own_order, *(name for name in filled if name not in ds.data_vars)]
+    for name in flags:
+        beside = str(filled[name].attrs.get("ancillary_variables", ""))
+        filled[name].attrs["ancillary_variables"] = f"{beside} {name}_flag".strip()
+    flagged = {f"{name}_flag": flags[name] for name in order if name in flags}
     frame = labels.coordinates(ds)
     used = {dim for variable in filled.values() for dim in variable.dims}
     frame = frame.drop_dims([dim for dim in frame.dims if dim not in used])
-    return frame.assign({name: filled[str(name)] for name in order})
+    return frame.assign({name: filled[str(name)] for name in order} | flagged)
 
 
 def _fill_one(
@@ -86,6 +97,27 @@ def _fill_one(
     )
     out.attrs, out.encoding = dict(own.attrs), dict(own.encoding)
     return out
+
+
+def _flag(own: xr.Variable, filled: xr.Variable) -> xr.Variable:
+    """Say of every value where it comes from, in the words of CF."""
+    out: xr.Variable = xr.apply_ufunc(
+        _origin, own, filled, dask="parallelized", output_dtypes=[np.int8]
+    )
+    standard = own.attrs.get("standard_name")
+    out.attrs = {
+        "standard_name": f"{standard} status_flag" if standard else "status_flag",
+        "long_name": "origin of the value",
+        "flag_values": np.array(list(FLAGS), np.int8),
+        "flag_meanings": " ".join(FLAGS.values()),
+    }
+    out.encoding = {}
+    return out
+
+
+def _origin(own: Values, filled: Values) -> Values:
+    gap = np.isnan(own)
+    return gap.astype(np.int8) + (gap & np.isnan(filled)).astype(np.int8)
 
 
 def _first_known(own: Values, other: Values) -> Values:

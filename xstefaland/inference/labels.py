@@ -217,14 +217,33 @@ def merged(
 
 
 def coordinates(ds: xr.Dataset) -> xr.Dataset:
-    """Return the input's coordinates, the CRS among them, with their indexes."""
+    """Return the input's coordinates, the CRS among them, with their indexes.
+
+    Texts are in memory and of any width: those of fixed width have no specification in
+    Zarr, and of dask arrays no format knows the type. The values are the same.
+    """
     mapping = _grid_mapping(ds)
     if mapping in ds.data_vars:
         ds = ds.set_coords(mapping)
     frame = ds.drop_vars([name for name in ds.data_vars if name is not None])
     frame = frame.drop_vars([None], errors="ignore")
     frame.attrs = {}
-    return frame
+    return frame.assign_coords(_texts(frame))
+
+
+def _texts(frame: xr.Dataset) -> dict[str, xr.Variable]:
+    """Coordinates of text that have to change to be written without a warning."""
+    plain = xr.indexes.PandasIndex
+    kept = {n for n, index in frame.xindexes.items() if type(index) is not plain}
+    out = {}
+    for name, variable in frame.variables.items():
+        text = variable.dtype.kind == "U"
+        if name in kept or not (text or (variable.dtype == object and variable.chunks)):
+            continue
+        data = variable.data
+        values = data.compute(scheduler="sync") if variable.chunks else variable.values
+        out[str(name)] = variable.copy(data=values.astype(object))
+    return out
 
 
 def _grid_mapping(ds: xr.Dataset) -> str | None:

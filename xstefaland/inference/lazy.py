@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from xstefaland.inference import loaded
+from xstefaland.inference import loaded, progress
 from xstefaland.inference.batches import BatchSize, check_batch_size
 from xstefaland.inference.blocks import Block, Encoder, Floats, Pool
 from xstefaland.inference.gaps import MAX_GAP, check_max_gap
@@ -179,23 +179,25 @@ def _apply(
     attributes, latitude = prepared.attributes.variable, prepared.latitude.variable
     if forcing.sizes["time"] == 0:
         forcing = _one_empty_day(forcing, latitude)
-    if forcing.chunks or attributes.chunks or latitude.chunks:
+    chunked = bool(forcing.chunks or attributes.chunks or latitude.chunks)
+    if chunked:
         forcing = forcing.chunk({"time": -1, forcing.dims[-1]: -1})
         attributes = attributes.chunk({attributes.dims[-1]: -1})
     day_of_year = _days(prepared).day_of_year.to_numpy().astype(np.float32)
-    answers = xr.apply_ufunc(
-        task,
-        forcing,
-        attributes,
-        latitude,
-        input_core_dims=[["time", forcing.dims[-1]], [attributes.dims[-1]], []],
-        output_core_dims=output_dims,
-        dask="parallelized",
-        output_dtypes=[np.float32] * len(output_dims),
-        dask_gufunc_kwargs={"output_sizes": output_sizes},
-        keep_attrs=False,
-        kwargs={"day_of_year": day_of_year, **options},
-    )
+    with progress.bar(shown=not chunked):
+        answers = xr.apply_ufunc(
+            task,
+            forcing,
+            attributes,
+            latitude,
+            input_core_dims=[["time", forcing.dims[-1]], [attributes.dims[-1]], []],
+            output_core_dims=output_dims,
+            dask="parallelized",
+            output_dtypes=[np.float32] * len(output_dims),
+            dask_gufunc_kwargs={"output_sizes": output_sizes},
+            keep_attrs=False,
+            kwargs={"day_of_year": day_of_year, **options},
+        )
     return list(answers) if isinstance(answers, tuple) else [answers]
 
 

@@ -116,7 +116,7 @@ def resolve_device(device: str) -> torch.device:
     Raises
     ------
     InputError
-        For a CUDA device on a machine without.
+        For a CUDA device, or Apple's GPU, on a machine without.
     """
     import torch
 
@@ -125,6 +125,11 @@ def resolve_device(device: str) -> torch.device:
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(
             f"device='{device}' is not here: PyTorch finds no CUDA device. Use "
+            "`xstefaland.set_options(device='cpu')`, or 'auto'."
+        )
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise InputError(
+            "device='mps' is not here: PyTorch finds no GPU of Apple's. Use "
             "`xstefaland.set_options(device='cpu')`, or 'auto'."
         )
     return torch.device(device)

@@ -16,8 +16,10 @@ from xstefaland.inference.loaded import Reference
 from xstefaland.inference.predictions import Ceiling, HeadTask
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.weights import Card, TargetSpec, Weights
+from xstefaland.weights.cache import is_cached
 from xstefaland.weights.members import levels_of
 from xstefaland.weights.opening import WeightsLike
+from xstefaland.weights.registry import table
 
 POROSITY = "soil_porosity"
 LOOSEST = 0.65  # [m3 m-3] porosity where it is not known
@@ -75,10 +77,32 @@ class HeadGroup:
         return tasks
 
     @property
+    def spinup_days(self) -> int:
+        """How long the states of the slowest head take to forget their start."""
+        return max(head.weights.card.spinup_days for head in self.heads)
+
+    @property
     def physics(self) -> bool:
         """Whether a physical model answers, which needs weather without gaps."""
         networks = (n for h in self.heads for n in h.weights.members)
         return any(network.config.get("physics") for network in networks)
+
+
+@dataclass(frozen=True)
+class DefaultHead:
+    """The targets that a head at hand is the default of, and what it requires."""
+
+    default_for: tuple[str, ...]
+    required: tuple[tuple[str, ...], ...]
+
+
+def default_heads() -> list[DefaultHead]:
+    """Heads of the table whose files are here: nothing is fetched for a report."""
+    return [
+        DefaultHead(entry.default_for, files.load(entry.name).card.required)
+        for entry in table().heads
+        if is_cached(entry)
+    ]
 
 
 def _ceilings(

@@ -23,7 +23,7 @@ from xstefaland.inputs.formulas.climate import (
     complete_years,
 )
 from xstefaland.inputs.hints import NO_HINTS, Climate, Hints, Latitude
-from xstefaland.inputs.matching import Matcher, Origin, Resolver
+from xstefaland.inputs.matching import SEVERAL, Matcher, Origin, Resolver
 from xstefaland.inputs.readings import Reader, Reading, findings, in_memory
 from xstefaland.inputs.recipes import LATITUDE, ingredients_of
 from xstefaland.inputs.report import Report
@@ -75,6 +75,30 @@ class Examination:
         """All origins behind some variables of the model, ingredients first."""
         wanted = [name for name in names if self.origins[name].available]
         return self._resolver.behind(wanted)
+
+    def lacking(self, required: Iterable[tuple[str, ...]]) -> list[str]:
+        """Tell which inputs are lacking of those that some head requires.
+
+        Parameters
+        ----------
+        required : iterable of tuple of str
+            Of each inner one a variable must be there.
+
+        Returns
+        -------
+        list of str
+            Such as ``"temperature or temperature_max"``.
+        """
+        return [
+            " or ".join(choice)
+            for choice in required
+            if not any(self._there(name) for name in choice)
+        ]
+
+    def _there(self, name: str) -> bool:
+        """Whether the Dataset has a variable, or gives it, or has several of it."""
+        origin = self._resolver.resolve(name)
+        return origin.available or origin.why == SEVERAL
 
     def loaded(self) -> Examination:
         """Read what lies in a file and is not dask-backed, and check its values.
@@ -154,7 +178,8 @@ def examine(
     matcher = Matcher(ds, requirements, hints.rename)
     forcing = _given_forcing(matcher, requirements)
     dims, days = _axes(ds, matcher, forcing, requirements, found)
-    latitude = _latitude(ds, dims, hints.latitude, found)
+    placed = requirements.static or any("time" in ds[o.source].dims for o in forcing)
+    latitude = _latitude(ds, dims, hints.latitude, found) if placed else None
     period, no_climate = _period(hints.climate, axes.every_day(days))
     resolver = Resolver(matcher, latitude=latitude is not None, no_climate=no_climate)
     origins = {
@@ -167,14 +192,15 @@ def examine(
     readings = _read(ds, requirements, hints, used, dims, found)
     _check_values(ds, requirements, readings, len(days), found)
     found.problems[:0] = matcher.problems
-    _warn_of_pet(origins, latitude, found)
+    if placed:
+        _warn_of_pet(origins, latitude, found)
     if not found.problems or forcing:
         _required(ds, requirements, origins, matcher, found)
     report = Report(
         problems=[*found.problems, *found.missing],
         warnings=found.warnings,
         table=writeup.table(requirements, origins, readings),
-        facts=writeup.facts(ds, dims, days, latitude, readings),
+        facts=writeup.facts(ds, dims, days, latitude, readings) if placed else {},
         ignored=writeup.ignored(ds, matcher, readings, latitude),
         helpful=writeup.helpful(requirements, origins),
         missing=found.missing,

@@ -26,6 +26,7 @@ for _variable in CATALOGUE.values():
         _STANDARD.setdefault(_standard_name, []).append(_variable.name)
 
 _LEVELS = {"level", "plev", "pressure_level", "isobaricinhpa", "lev", "model_level"}
+SEVERAL = "several could be it, see the problems"
 HIGHEST = 20.0  # [m] above the ground; CMIP and ERA5 give weather at 2 and 10 m
 
 
@@ -153,6 +154,8 @@ class Matcher:
         name = self._means(source)
         if name is None:
             return "true or false" if kind == "b" else "not a known name"
+        if self._kinds[name] == "forcing" and "time" not in self._ds.dims:
+            return "weather, but the Dataset has no dimension 'time'"
         misfit = self._misfit(source, name)
         if misfit:
             return f"looks like {name}, but {misfit}"
@@ -384,6 +387,8 @@ class Resolver:
             how = "name" if self._latitude else "missing"
             return Origin(name, how, why="" if self._latitude else "unknown")
         origin = self._matcher.find(name) or self._derive(name, above | {name})
+        if name in self._matcher.ambiguous and not origin.available:
+            origin = Origin(name, "missing", why=SEVERAL)
         if origin.available:
             self._available[name] = origin
         return origin

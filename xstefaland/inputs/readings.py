@@ -148,7 +148,8 @@ class Reader:
     problems : list of str
         Units that cannot be converted, values that are no numbers.
     unstated : dict of str to str
-        Forcings without units, with the units that are expected.
+        Forcings without units, with those that the product of that name has, else the
+        catalogue's.
     """
 
     def __init__(
@@ -181,7 +182,7 @@ class Reader:
         label = stated(self._units.get(source, attrs.get("units")))
         note = ""
         if label is None and known.kind == "forcing":
-            self.unstated[source] = known.units
+            self.unstated[source] = known.units_of_alias(source)
             label = known.units
         elif label is None:
             label, note = known.units_of_alias(source), "assumed"

@@ -128,7 +128,7 @@ RECIPES: tuple[Recipe, ...] = (
            "daylight mean times length of day (FAO-56)", _whole_day_at),
     Recipe("wind_speed", ("eastward_wind", "northward_wind"),
            "speed of the mean wind", _speed),
-    *(Recipe(name, _CLIMATE_INGREDIENTS.get(name, (_RAIN,)), "from the forcing")
+    *(Recipe(name, _CLIMATE_INGREDIENTS.get(name, (_RAIN,)), "climate of the record")
       for name in CLIMATE_INDICES),
 )  # fmt: skip
 """All recipes; for one variable the first whose ingredients are at hand is taken."""

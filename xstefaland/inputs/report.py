@@ -10,16 +10,24 @@ import pandas as pd
 
 COLUMNS = ("name", "needed for", "found as", "how", "units")
 
+
+def _coloured(hue: str) -> str:
+    """Mix a hue with the colour of the text around: readable on any background."""
+    return f"color: color-mix(in srgb, {hue} 60%, currentColor); font-weight: 600"
+
+
 _STYLE = {
-    "box": "font-family: sans-serif; font-size: 13px; line-height: 1.45",
-    "ok": "color: #1a7f37; font-weight: 600",
-    "bad": "color: #b42318; font-weight: 600",
-    "warn": "color: #9a6700; font-weight: 600",
-    "derived": "color: #9a6700",
+    "box": "font-family: sans-serif; font-size: 13px; line-height: 1.45; "
+    "overflow-x: auto",
+    "ok": _coloured("#1a7f37"),
+    "bad": _coloured("#d1242f"),
+    "warn": _coloured("#b37400"),
     "cell": "text-align: left; padding: 1px 12px 1px 0; white-space: nowrap",
 }
 _FONT = 'style="font-size: inherit"'
-_ABSENT = ("missing", "hidden")
+_ABSENT, _MADE = ("missing", "hidden"), ("derived",)
+READY = "ready"
+_LATER = "once the problems are solved"
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Report:
         The inputs that would help most, or an empty string.
     missing : list of str
         Those of the problems that are a required input missing.
+    targets : dict of str to str
+        What can be predicted: ``"ready"``, or the inputs it needs besides.
 
     Examples
     --------
@@ -65,6 +75,7 @@ class Report:
     ignored: dict[str, str] = field(default_factory=dict)
     helpful: str = ""
     missing: list[str] = field(default_factory=list)
+    targets: dict[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -84,16 +95,14 @@ class Report:
         lines += [f"  {key:<{width}}  {text}" for key, text in self.facts.items()]
         lines += _section("Problems", self.problems)
         lines += _section("Warnings", self.warnings)
-        if len(self._found):
-            lines += ["", self._found.to_string(index=False)]
-        if self._missing:
-            lines += ["", "Missing"]
-            lines += [f"  {_line(names, why)}" for why, names in self._missing.items()]
+        lines += _reasons("Targets", self._answers)
+        if len(self._given):
+            lines += ["", self._given.to_string(index=False)]
+        lines += _reasons("Derived", self._derived, " from ")
+        lines += _reasons("Missing", self._missing)
         if self.helpful:
             lines += ["", f"What would help most: {self.helpful}"]
-        if self.ignored:
-            lines += ["", "Not used"]
-            lines += [f"  {_line(names, why)}" for why, names in self._unused.items()]
+        lines += _reasons("Not used", self._unused)
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -105,11 +114,14 @@ class Report:
             _facts(self.facts),
             _list("bad", "Problems", self.problems),
             _list("warn", "Warnings", self.warnings),
-            _table(self._found, len(self.table)),
+            _plain("Targets", self._answers),
+            _table(self._given, len(self.table)),
         ]
+        if self._derived:
+            title = f"{self._count(_MADE)} are derived"
+            parts.append(_details(self._derived, title, " from "))
         if self._missing:
-            count = len(self.table) - len(self._found)
-            parts.append(_details(self._missing, f"{count} variables are missing"))
+            parts.append(_details(self._missing, f"{self._count(_ABSENT)} are missing"))
         if self.helpful:
             parts.append(
                 f"<div><b>What would help most:</b> {escape(self.helpful)}</div>"
@@ -120,8 +132,25 @@ class Report:
         return f'<div style="{_STYLE["box"]}">{"".join(filter(None, parts))}</div>'
 
     @property
-    def _found(self) -> pd.DataFrame:
-        return self.table[~self.table["how"].isin(_ABSENT)]
+    def _given(self) -> pd.DataFrame:
+        return self.table[~self.table["how"].isin((*_ABSENT, *_MADE))]
+
+    @property
+    def _derived(self) -> dict[str, str]:
+        """Names of derived variables, by what they are made from."""
+        made = self.table[self.table["how"].isin(_MADE)]
+        return _by_reason(zip(made["name"], made["found as"], strict=True))
+
+    @property
+    def _answers(self) -> dict[str, str]:
+        """Targets by their status; none is ready while there are problems."""
+        if self.ok:
+            return _by_reason(self.targets.items())
+        late = {name: _LATER if s == READY else s for name, s in self.targets.items()}
+        return _by_reason(late.items())
+
+    def _count(self, how: tuple[str, ...]) -> int:
+        return int(self.table["how"].isin(how).sum())
 
     @property
     def _missing(self) -> dict[str, str]:
@@ -162,6 +191,7 @@ def joined(reports: Sequence[Report]) -> Report:
         ignored={name: why for name, why in first.ignored.items() if name in unused},
         helpful=first.helpful,
         missing=_once(text for report in reports for text in report.missing),
+        targets={k: v for report in reports for k, v in report.targets.items()},
     )
 
 
@@ -177,8 +207,13 @@ def _by_reason(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {why: ", ".join(names) for why, names in reasons.items()}
 
 
-def _line(names: str, why: str) -> str:
-    return f"{names}: {why}" if why else names
+def _line(names: str, why: str, glue: str = ": ") -> str:
+    return f"{names}{glue}{why}" if why else names
+
+
+def _reasons(title: str, reasons: dict[str, str], glue: str = ": ") -> list[str]:
+    lines = [f"  {_line(names, why, glue)}" for why, names in reasons.items()]
+    return ["", title, *lines] if lines else []
 
 
 def _section(title: str, texts: list[str]) -> list[str]:
@@ -204,8 +239,13 @@ def _list(style: str, title: str, texts: list[str]) -> str:
     return f"<div>{_span(style, title)}<ol>{items}</ol></div>" if texts else ""
 
 
-def _details(reasons: dict[str, str], title: str) -> str:
-    lines = [_line(names, why) for why, names in reasons.items()]
+def _plain(title: str, reasons: dict[str, str]) -> str:
+    lines = [escape(_line(names, why)) for why, names in reasons.items()]
+    return f"<div><b>{title}:</b> {'; '.join(lines)}</div>" if lines else ""
+
+
+def _details(reasons: dict[str, str], title: str, glue: str = ": ") -> str:
+    lines = [_line(names, why, glue) for why, names in reasons.items()]
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<details><summary>{escape(title)}</summary><ul>{items}</ul></details>"
 
@@ -216,10 +256,10 @@ def _table(table: pd.DataFrame, total: int) -> str:
     head = "".join(f'<th style="{_STYLE["cell"]}">{c}</th>' for c in COLUMNS)
     rows = []
     for row in table.itertuples(index=False):
-        derived = str(row[COLUMNS.index("how")]) == "derived"
-        style = f"{_STYLE['cell']}; {_STYLE['derived'] if derived else ''}"
-        cells = "".join(f'<td style="{style}">{escape(str(cell))}</td>' for cell in row)
+        cells = "".join(
+            f'<td style="{_STYLE["cell"]}">{escape(str(cell))}</td>' for cell in row
+        )
         rows.append(f"<tr>{cells}</tr>")
-    summary = f"<summary>{len(table)} of {total} variables found or derived</summary>"
+    summary = f"<summary>{len(table)} of {total} variables are given</summary>"
     parts = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
     return f"<details open>{summary}<table {_FONT}>{parts}</table></details>"

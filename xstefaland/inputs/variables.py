@@ -38,8 +38,9 @@ class Variable:
     aliases : tuple of str
         Names used by common products, compared without regard to case.
     alias_units : tuple of (str, str)
-        Units that a product defines for an alias (lower case) in its documentation,
-        taken for an attribute whose units are not stated in the Dataset.
+        Units that a product defines for an alias (lower case) in its documentation.
+        Taken for an attribute whose units are not stated in the Dataset; shown in the
+        message where a forcing states none.
     group : str or None
         Masking group of an attribute.
     cell_method : {"mean", "maximum", "minimum", "sum"}
@@ -66,7 +67,7 @@ class Variable:
         return self.standard_names[0] if self.standard_names else None
 
     def units_of_alias(self, alias: str) -> str:
-        """Units an attribute called `alias` has when it states none.
+        """Units that the product has which calls the variable `alias`.
 
         Examples
         --------
@@ -85,7 +86,11 @@ def _forcing(
     cf: str = "",
     aliases: str = "",
     cell_method: str = "mean",
+    products: dict[str, str] | None = None,
 ) -> Variable:
+    said = (
+        (a, unit) for unit, names in (products or {}).items() for a in names.split()
+    )
     return Variable(
         name,
         "forcing",
@@ -94,6 +99,7 @@ def _forcing(
         valid_range,
         tuple(cf.split()),
         tuple(aliases.split()),
+        tuple((alias.lower(), unit) for alias, unit in said),
         cell_method=cell_method,
     )
 
@@ -135,12 +141,19 @@ FORCINGS: tuple[Variable, ...] = (
         "mean_total_precipitation_rate prcp apcp rainf precip precipitation_amount "
         "ppt rr rainfall",
         cell_method="sum",
+        products={
+            "kg m-2 s-1": "avg_tprate mtpr mean_total_precipitation_rate",
+            "m": "tp total_precipitation",
+        },
     ),
     _forcing(
         "temperature", "degC", (-90, 60), "daily mean air temperature at 2 m",
         cf="air_temperature",
         aliases="tas t2m 2m_temperature temperature_2m temperature_2m_mean tair tmp "
         "air_temperature tavg tmean t_mean temp mean_temperature tg",
+        products={
+            "K": "t2m 2m_temperature temperature_2m",
+        },
     ),
     _forcing(
         "temperature_max", "degC", (-85, 65), "daily maximum air temperature at 2 m",
@@ -149,6 +162,10 @@ FORCINGS: tuple[Variable, ...] = (
         "maximum_temperature_2m temperature_2m_max tmmx tmax t_max max_temperature "
         "tx",
         cell_method="maximum",
+        products={
+            "K": "mx2t maximum_2m_temperature_since_previous_post_processing "
+            "maximum_temperature_2m tmmx",
+        },
     ),
     _forcing(
         "temperature_min", "degC", (-95, 55), "daily minimum air temperature at 2 m",
@@ -157,6 +174,10 @@ FORCINGS: tuple[Variable, ...] = (
         "minimum_temperature_2m temperature_2m_min tmmn tmin t_min min_temperature "
         "tn",
         cell_method="minimum",
+        products={
+            "K": "mn2t minimum_2m_temperature_since_previous_post_processing "
+            "minimum_temperature_2m tmmn",
+        },
     ),
     _forcing(
         "shortwave_radiation", "W m-2", (0, 600),
@@ -166,6 +187,9 @@ FORCINGS: tuple[Variable, ...] = (
         aliases="rsds ssrd surface_solar_radiation_downwards "
         "surface_solar_radiation_downwards_mean swdown dswrf "
         "downward_shortwave_radiation swd srad solar_radiation",
+        products={
+            "J m-2": "ssrd surface_solar_radiation_downwards",
+        },
     ),
     _forcing(  # see `daylight` in matching: Daymet calls it srad too
         "daylight_shortwave_radiation", "W m-2", (0, 1200),
@@ -183,12 +207,18 @@ FORCINGS: tuple[Variable, ...] = (
         aliases="rlds strd surface_thermal_radiation_downwards "
         "surface_thermal_radiation_downwards_mean lwdown dlwrf "
         "downward_longwave_radiation lwd lrad",
+        products={
+            "J m-2": "strd surface_thermal_radiation_downwards",
+        },
     ),
     _forcing(
         "net_shortwave_radiation", "W m-2", (0, 550), "net shortwave radiation",
         cf="surface_net_downward_shortwave_flux "
         "integral_wrt_time_of_surface_net_downward_shortwave_flux",
         aliases="rss ssr surface_net_solar_radiation surface_net_solar_radiation_mean",
+        products={
+            "J m-2": "ssr surface_net_solar_radiation",
+        },
     ),
     _forcing(
         "net_longwave_radiation", "W m-2", (-350, 150),
@@ -197,6 +227,9 @@ FORCINGS: tuple[Variable, ...] = (
         "integral_wrt_time_of_surface_net_downward_longwave_flux",
         aliases="rls str surface_net_thermal_radiation "
         "surface_net_thermal_radiation_mean",
+        products={
+            "J m-2": "str surface_net_thermal_radiation",
+        },
     ),
     _forcing(
         "relative_humidity", "percent", (0, 110), "relative humidity near the surface",
@@ -212,6 +245,9 @@ FORCINGS: tuple[Variable, ...] = (
         cf="dew_point_temperature",
         aliases="d2m 2m_dewpoint_temperature dewpoint_temperature_2m "
         "dewpoint_temperature_2m_mean tdps tdew dewpoint",
+        products={
+            "K": "d2m 2m_dewpoint_temperature dewpoint_temperature_2m tdps",
+        },
     ),
     _forcing(
         "vapour_pressure", "Pa", (0, 7500), "water vapour pressure of the air",
@@ -238,11 +274,17 @@ FORCINGS: tuple[Variable, ...] = (
     _forcing(
         "surface_pressure", "Pa", (30000, 110000), "air pressure at the surface",
         cf="surface_air_pressure", aliases="ps sp surface_pressure_mean psurf pres",
+        products={
+            "kPa": "surface_pressure_mean",
+        },
     ),
     _forcing(
         "snow_depth_water_equivalent", "mm", (0, 20000), "water equivalent of snow",
         cf="lwe_thickness_of_surface_snow_amount surface_snow_amount",
         aliases="snw sd snow_depth_water_equivalent_mean swe",
+        products={
+            "kg m-2": "snw",
+        },
     ),
     _forcing(
         "potential_evapotranspiration", "mm d-1", (-1, 30),

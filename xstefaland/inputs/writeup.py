@@ -9,7 +9,7 @@ import xarray as xr
 
 from xstefaland.geometry.sites import LatitudeSource
 from xstefaland.inputs.axes import every_day
-from xstefaland.inputs.matching import Matcher, Origin
+from xstefaland.inputs.matching import SEVERAL, Matcher, Origin
 from xstefaland.inputs.readings import Reading
 from xstefaland.inputs.report import COLUMNS
 from xstefaland.inputs.requirements import Requirements, VariableSpec
@@ -88,9 +88,7 @@ def ignored(
 def helpful(requirements: Requirements, origins: Mapping[str, Origin]) -> str:
     """Name the missing inputs that weigh most: required, forcings, attribute groups."""
     absent = [
-        variable
-        for variable in requirements.forcing
-        if origins[variable.name].how == "missing"
+        variable for variable in requirements.forcing if _absent(origins[variable.name])
     ]
     needed = {name for group in requirements.required for name in group}
     absent.sort(key=lambda variable: variable.name not in needed)
@@ -100,8 +98,13 @@ def helpful(requirements: Requirements, origins: Mapping[str, Origin]) -> str:
         groups.setdefault(variable.group or "other", []).append(variable)
     whole = 0
     for group, members in groups.items():
-        if whole < 3 and all(origins[v.name].how == "missing" for v in members):
+        if whole < 3 and all(_absent(origins[v.name]) for v in members):
             whole += 1
             names = ", ".join(variable.name for variable in members[:3])
             texts.append(f"attributes of {group} ({names})")
     return "; ".join(texts)
+
+
+def _absent(origin: Origin) -> bool:
+    """Whether the Dataset lacks a variable, rather than having it more than once."""
+    return origin.how == "missing" and origin.why != SEVERAL

@@ -1,0 +1,69 @@
+"""Progress of calls that compute at once; lazy ones have dask's own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from xstefaland.options import get_options
+
+DELAY = 3.0  # [s] shorter calls show nothing
+
+# The bar of the call that is running in this thread; none in dask's workers.
+_BAR: ContextVar[Any] = ContextVar("xstefaland_progress", default=None)
+
+
+@contextmanager
+def bar(shown: bool = True) -> Iterator[None]:
+    """Show a bar while what is inside runs, unless ``set_options(progress=False)``.
+
+    Nothing is shown within the first seconds, nor where there is neither a terminal
+    nor a notebook.
+
+    Parameters
+    ----------
+    shown : bool
+        False: nothing at all.
+    """
+    if not (shown and get_options()["progress"]):
+        yield
+        return
+    with _new_bar() as made:
+        token = _BAR.set(made)
+        try:
+            yield
+        finally:
+            _BAR.reset(token)
+
+
+def expect(count: int) -> None:
+    """Tell the bar, where there is one, of so many windows to come."""
+    made = _BAR.get()
+    if made is not None:
+        made.total += count
+
+
+def step(count: int) -> None:
+    """Tell the bar, where there is one, of so many windows done."""
+    made = _BAR.get()
+    if made is not None:
+        made.update(count)
+
+
+def _new_bar() -> Any:
+    from tqdm import std
+
+    with warnings.catch_warnings():  # a notebook without widgets gets the plain bar
+        warnings.simplefilter("ignore")
+        from tqdm.autonotebook import tqdm
+    return tqdm(
+        total=0,
+        desc="xstefaland",
+        unit=" windows",
+        delay=DELAY,
+        leave=False,
+        disable=None if tqdm is std.tqdm else False,  # None: only in a terminal
+    )
