@@ -41,7 +41,7 @@ ARROWS = {
         "weights",
         "inference",
     },
-    "metrics.py": {"errors"},
+    "metrics": {"errors", "metrics"},
     "splits.py": {"errors"},
     "errors.py": set(),
     "options.py": {"errors"},
