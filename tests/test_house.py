@@ -42,7 +42,7 @@ ARROWS = {
         "inference",
     },
     "metrics": {"errors", "metrics"},
-    "splits.py": {"errors"},
+    "splits": {"errors", "splits"},
     "errors.py": set(),
     "options.py": {"errors"},
 }
