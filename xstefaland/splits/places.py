@@ -109,9 +109,9 @@ def continents(latitude: ArrayLike, longitude: ArrayLike) -> xr.DataArray:
 
     Notes
     -----
-    A short list of boxes, not a map: Central America, the Caribbean and Hawaii are North
-    America, Russia is split at 60 degrees east, Turkey and the Caucasus are Asia, and
-    sites within some 50 km of a border between continents may be on either side.
+    A short list of boxes, not a map: Central America, the Caribbean and Hawaii are
+    North America, Russia is split at 60 degrees east, Turkey and the Caucasus are
+    Asia, and sites within some 50 km of a border may be on either side.
 
     Examples
     --------
