@@ -121,7 +121,6 @@ def fit(
         torch.manual_seed(settings.seed)
         head = build_head(config)
         scale(head, task, config)
-        per_site = settings.per_site
         sampler = Sampler(
             task,
             config,
@@ -130,11 +129,17 @@ def fit(
             warmup=settings.warmup,
             batch_size=settings.batch_size,
             full_share=settings.full_share,
-            per_site=task.target.loss == "nse" if per_site is None else per_site,
+            per_site=_per_site(task.target, config, settings),
             seed=settings.seed,
         )
         _run(head, sampler, task.target, settings, checkpoint, progress)
     return head.eval()
+
+
+def _per_site(target: TargetSpec, config: HeadConfig, settings: Finetuning) -> bool:
+    """Whether errors count in each site's deviation; one value has none."""
+    asked = target.loss == "nse" if settings.per_site is None else settings.per_site
+    return asked and not config.static
 
 
 def _run(
@@ -200,10 +205,12 @@ def _loss(
         predicted = head(
             sample.embedding, sample.forcing, sample.attributes, spinup_days=0
         )
-    predicted = predicted[
-        :, sampler.warmup :, :1
-    ].float()  # HBV's other fluxes are free
     observed = sample.observed[:, sampler.warmup :]
+    if head.config.static:  # type: ignore[union-attr]
+        predicted, observed = predicted[:, None], observed[:, :1]
+    else:
+        predicted = predicted[:, sampler.warmup :]
+    predicted = predicted[:, :, :1].float()  # HBV's other fluxes are free
     floor = settings.floor * max(sampler.overall, 1e-6)
     levels: tuple[float, ...] = head.config.quantiles  # type: ignore[assignment,union-attr]
     if levels:
@@ -337,8 +344,8 @@ def predict_sites(
     Returns
     -------
     list
-        Per records: the records, the rows, predictions ``(site, day, target)``; of a
-        head with quantiles the median.
+        Per records: the records, the rows, predictions ``(site, day, target)``, with
+        a single day for a static head; of a head with quantiles the median.
     """
     spinup = 0 if causal else SPINUP_DAYS
     forcing_columns = [task.forcing_names.index(n) for n in config.forcing]
@@ -364,6 +371,8 @@ def predict_sites(
                 )
             if config.quantiles:
                 answer = answer[..., config.quantiles.index(MEDIAN)]
+            if config.static:
+                answer = answer[:, None]
             parts.append(answer.numpy())
         if parts:
             results.append((records, rows, np.concatenate(parts)))
