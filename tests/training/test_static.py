@@ -151,7 +151,5 @@ def test_real_landslides(real_data: Path, encoder):
         progress=False,
     )  # fmt: skip
     assert head.card.targets == (TARGETS["landslide_probability"],)
-    chance = xstefaland.predict(
-        ds, "landslide_probability", head=head, weights=encoder
-    )
+    chance = xstefaland.predict(ds, "landslide_probability", head=head, weights=encoder)
     assert metrics.auc(ds.landslide, chance, "point") > 0.7

@@ -12,6 +12,9 @@ from xstefaland.training.benchmark.running import Outcome
 from xstefaland.training.static_scores import ERROR
 
 INCHES, DOTS = (7.0, 4.0), 110
+PROBABILITY, AMOUNT = "error of the probability", "absolute error"
+SMALLER = ("rmse", "ubrmse", "mae", "mse", "brier")
+"""Scores of which less is better."""
 
 
 def draw(outcome: Outcome, folder: Path, name: str) -> list[tuple[str, str]]:
@@ -59,10 +62,12 @@ def draw(outcome: Outcome, folder: Path, name: str) -> list[tuple[str, str]]:
 def _measured(scores: pd.DataFrame, first: str) -> tuple[pd.DataFrame, str]:
     """One value a site and system: the first score, or the absolute error."""
     if ERROR in scores:
-        error = scores[ERROR] ** 0.5
-        scores, first = scores.assign(error=error), "error"
+        scores, first = scores.assign(error=scores[ERROR] ** 0.5), "error"
     table = scores.pivot_table(index="site", columns="system", values=first)
-    label = "absolute error" if first == "error" else first
+    label = first
+    if first == "error":
+        chance = scores["observed"].isin([0.0, 1.0]).all()
+        label = PROBABILITY if chance else AMOUNT
     return table[list(scores["system"].unique())], label
 
 
@@ -78,9 +83,12 @@ def _boxes(figure: Any, scores: pd.DataFrame, sites: pd.DataFrame, first: str) -
 
 
 def _curves(figure: Any, scores: pd.DataFrame, sites: pd.DataFrame, first: str) -> None:
-    """Share of sites at or below a score, a line a system."""
+    """Share of sites at or below a score, a line a system; ROC of probabilities."""
     table, label = _measured(scores, first)
     axes = figure.subplots()
+    if label == PROBABILITY:
+        _roc(axes, scores)
+        return
     for number, system in enumerate(table):
         values = np.sort(table[system].dropna())
         share = np.arange(1, len(values) + 1) / len(values)
@@ -96,8 +104,23 @@ def _curves(figure: Any, scores: pd.DataFrame, sites: pd.DataFrame, first: str) 
     axes.legend(fontsize=7)
 
 
+def _roc(axes: Any, scores: pd.DataFrame) -> None:
+    """Hits against false alarms over all thresholds, all folds together."""
+    for number, (system, part) in enumerate(scores.groupby("system", sort=False)):
+        ordered = part.sort_values("predicted", ascending=False)["observed"]
+        hits, alarms = ordered.cumsum(), (1 - ordered).cumsum()
+        share = (alarms / alarms.iloc[-1], hits / hits.iloc[-1])
+        axes.plot(*share, label=system, color=f"C{number % 10}")
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    axes.set_xlabel("share of false alarms")
+    axes.set_ylabel("share of hits")
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+
+
 def _map(figure: Any, scores: pd.DataFrame, sites: pd.DataFrame, first: str) -> None:
-    """Where the first system is better or worse than the second."""
+    """Where the first system is better (blue) or worse (red) than the second."""
     table, label = _measured(scores, first)
     names = list(table)[:2]
     value = table[names[0]]
@@ -108,11 +131,13 @@ def _map(figure: Any, scores: pd.DataFrame, sites: pd.DataFrame, first: str) -> 
     axes = figure.subplots()
     axes.scatter(sites["lon"], sites["lat"], s=2, color="0.85", label="not scored")
     limit = np.nanquantile(abs(value), 0.95) or 1.0
-    colours = {"cmap": "RdBu", "vmin": -limit, "vmax": limit}
+    worse = label in (PROBABILITY, AMOUNT, *SMALLER)
+    colours = {"cmap": "RdBu_r" if worse else "RdBu", "vmin": -limit, "vmax": limit}
     if len(names) == 1:
         colours = {"cmap": "viridis"}
     dots = axes.scatter(placed["lon"], placed["lat"], c=value, s=14, **colours)
     figure.colorbar(dots, ax=axes, label=title)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel("degrees east")
     axes.set_ylabel("degrees north")
     middle = np.nanmean(sites["lat"])
@@ -121,7 +146,7 @@ def _map(figure: Any, scores: pd.DataFrame, sites: pd.DataFrame, first: str) -> 
 
 KINDS = {
     "boxes": (_boxes, "Spread over sites, whiskers at 5 and 95 %"),
-    "curves": (_curves, "Share of sites at or below a value"),
-    "map": (_map, "First system against the second"),
+    "curves": (_curves, "All sites, a line a system"),
+    "map": (_map, "Where the first system is better (blue) than the second"),
 }
 """What is drawn for each target."""

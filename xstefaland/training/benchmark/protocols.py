@@ -281,8 +281,8 @@ _ALL = (
         apart=0.05,
         settings=_POINTS,
         published="landslide",
-        note="751 points, 500 of them slides, within 30 km, known by their terrain; "
-        "there is no weather, and the encoder knows elevation and slope alone.",
+        note="751 points within four kilometres, 500 of them slides, known by their "
+        "terrain: no weather, and the encoder knows elevation and slope alone.",
     ),
 )
 

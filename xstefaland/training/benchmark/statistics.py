@@ -55,7 +55,15 @@ def _centre(part: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
         ]
         for _, p in part.groupby(["fold", "seed"])
     ]
-    return np.asarray(np.nanmean(folds, 0), np.float64)
+    return _mean(np.array(folds))
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean along the first axis of what is defined, NaN where nothing is."""
+    count = np.isfinite(values).sum(0)
+    out = np.full(values.shape[1:], np.nan)
+    np.divide(np.nansum(values, 0), count, out=out, where=count > 0)
+    return out
 
 
 def _score(
@@ -134,5 +142,5 @@ def _static_difference(own: pd.DataFrame, other: pd.DataFrame, name: str) -> Dif
         sites |= set(part["site"])
     if not values:
         return np.nan, np.nan, np.nan, 0
-    mean = np.nanmean(draws, 0)
-    return float(np.nanmean(values)), *_interval(mean), len(sites)
+    drawn = _mean(np.array(draws))
+    return float(_mean(np.array(values))), *_interval(drawn), len(sites)

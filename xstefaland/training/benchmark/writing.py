@@ -64,7 +64,8 @@ def _page(outcome: Outcome, pictures: Sequence[tuple[str, str]]) -> list[str]:
         if len(differences):
             parts += [
                 f"## Differences in `{name}`\n\nAt the same sites, with the "
-                f"{LEVEL:.0%} interval over sites drawn with replacement; `clear`: it leaves out 0.",
+                f"{LEVEL:.0%} interval over sites drawn with "
+                "replacement; `clear`: it leaves out zero.",
                 markdown(differences),
             ]
     parts += [f"![{text}]({file})" for file, text in pictures]
