@@ -184,14 +184,31 @@ def asked(weights: Any, **config: Any) -> tuple[Any, HeadTask]:
     return head.model(), HeadTask(Reference.of(head), columns, (0,), (0,))
 
 
+RICH: dict[str, Any] = {
+    "forcing": ("precipitation", "temperature", "potential_evapotranspiration"),
+    "channels": ("precipitation_30d", "dry_spell", "streamflow_00", "soil_water_01"),
+    "place": True,
+}
+
+
 @given(st.data(), st.integers(1, 90), st.integers(0, 99))
-@pytest.mark.parametrize("kind", ["resconn", "no_resconn", "lstm", "linear"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"kind": "resconn"},
+        {"kind": "no_resconn"},
+        {"kind": "lstm"},
+        {"kind": "linear"},
+        {"kind": "resconn", **RICH},
+        {"kind": "lstm", **RICH, "form": "anomaly"},
+    ],
+)
 def test_predictions_do_not_look_ahead(
-    weights: Any, kind: str, data: st.DataObject, days: int, seed: int
+    weights: Any, config: dict[str, Any], data: st.DataObject, days: int, seed: int
 ) -> None:
     """Heads start cold: nothing of the future, bit by bit."""
     encoder = Encoder(weights.model(), "auto", "cpu", "float32")
-    heads = [asked(weights, kind=kind)]
+    heads = [asked(weights, **config)]
     block = records(3, days, seed)
     day = data.draw(st.integers(0, days - 1), "day")
     (a,) = predict_block(encoder, heads, block, causal=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from xstefaland import weights
 from xstefaland.model import HeadConfig, build_head
-from xstefaland.model.physics import FORCING
+from xstefaland.model.process import WEATHER
 
 DAYS = 3 * 365
 TARGETS = ("streamflow", "snow_water_equivalent", "evapotranspiration")
@@ -21,7 +21,7 @@ def head() -> Any:
     """A head that gives each site the middle of each parameter's range."""
     config = HeadConfig(
         targets=TARGETS,
-        forcing=FORCING,
+        forcing=WEATHER,
         attributes=("elevation",),
         embedding=8,
         width=6,
@@ -87,7 +87,7 @@ def test_bundled_head_in_a_winter_gap() -> None:
     names = [spec.name for spec in opened.card.forcing]
     whole = weather()
     forcing = torch.full((1, DAYS, len(names)), torch.nan)
-    forcing[..., [names.index(name) for name in FORCING]] = whole
+    forcing[..., [names.index(name) for name in WEATHER]] = whole
     missing = forcing.clone()
     missing[:, 375:380, names.index("temperature")] = torch.nan
     attributes = torch.full((1, len(opened.card.attributes)), torch.nan)

@@ -17,7 +17,6 @@ from xstefaland.model.process import (
     MEMORY,
     degree_day_snow,
     dry_spell,
-    fill_gaps,
     process_channels,
     trailing_mean,
 )
@@ -148,29 +147,15 @@ def test_causal_values_begin_when_all_weather_was_seen():
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_a_gap_is_filled_by_its_season(causal):
-    """A winter gap gets winter temperatures and keeps its snow; rain is no zero."""
+def test_snow_outlives_a_gap(causal):
+    """A winter gap gets winter temperatures: what lay before it does not melt."""
     given = weather(1, 1460)
     given[0, :, 1] = 5 + 15 * torch.cos(torch.arange(1460) * 2 * torch.pi / 365)
     holed = given.clone()
     holed[0, 900:920] = torch.nan  # half a year after a summer's peak at day 730
-    filled = fill_gaps(holed, causal=causal)
-    assert (filled[0, 900:920, 1] - given[0, 900:920, 1]).abs().max() < 1
-    assert filled[0, 900:920, 0].mean() > 1
-    known = ~holed.isnan()
-    assert torch.equal(filled[known], given[known])
     snow = process_channels(holed, ["snow_water_equivalent_00"], causal=causal)
     whole = process_channels(given, ["snow_water_equivalent_00"])
-    # the snow that lay there before the gap does not melt inside it
     assert snow[0, 919, 0] >= 0.9 * whole[0, 899, 0] > 3
-
-
-def test_a_short_record_is_filled_by_its_mean():
-    """Where no other year is known, the record's own mean stands in."""
-    given = torch.full((1, 200, 3), 4.0)
-    given[0, 100:] = torch.nan
-    assert (fill_gaps(given) == 4).all()
-    assert (fill_gaps(given, causal=True) == 4).all()
 
 
 def test_a_site_without_temperature_has_no_channels():

@@ -135,3 +135,42 @@ def test_series_and_sites_are_apart() -> None:
                 fill_by_season(alone, carried=(True,))[0, :, 0],
                 filled[site, :, column],
             )
+
+
+@given(st.integers(2, 1200), st.floats(0, 1), st.integers(0, 99), st.data())
+def test_read_causally_no_later_day_changes_a_bit(
+    days: int, share: float, seed: int, data: st.DataObject
+) -> None:
+    """Other values and other gaps after a day leave what was filled up to it."""
+    g = torch.Generator().manual_seed(seed)
+    values, other = torch.rand(2, 2, days, 3, generator=g) * 30
+    values[torch.rand(2, days, 3, generator=g) < share] = torch.nan
+    day = data.draw(st.integers(1, days - 1), "day")
+    other[:, :day] = values[:, :day]
+    first, second = (
+        fill_by_season(each, carried=(False, True, True), causal=True)
+        for each in (values, other)
+    )
+    assert torch.equal(first[:, :day], second[:, :day])
+
+
+def test_read_causally_the_years_before_tell_the_season() -> None:
+    """A month of the third winter is as cold as the others; a spell fades into it."""
+    whole = season(12.0, 5.0)
+    gap = slice(2 * 365 + 10, 2 * 365 + 40)
+    filled = fill_by_season(without(whole, gap), carried=(False,), causal=True)
+    torch.testing.assert_close(filled[:, gap], whole[:, gap], rtol=0, atol=0.7)
+    whole[:, gap.start - 5 : gap.start] -= 10.0
+    filled = fill_by_season(without(whole, gap), carried=(True,), causal=True)
+    departure = (filled - season(12.0, 5.0))[0, gap, 0]
+    assert departure[0] < -5
+    assert departure[-1] > -1.5
+
+
+def test_read_causally_a_short_record_is_filled_by_what_was_seen() -> None:
+    """No other year is known; before the first value there is nothing to say."""
+    given_ = torch.full((1, 200, 1), 4.0)
+    given_[0, 100:] = given_[0, :10] = torch.nan
+    filled = fill_by_season(given_, carried=(True,), causal=True)[0, :, 0]
+    assert filled[:10].tolist() == [0.0] * 10
+    torch.testing.assert_close(filled[10:], torch.full((190,), 4.0))

@@ -122,7 +122,7 @@ def test_hbv_gives_all_its_fluxes_the_target_first(task):
     ("head", "causal", "match"),
     [
         ("transformer", False, "'resconn', 'no_resconn'"),
-        ("resconn-hbv-hbv", False, "'-hbv' behind it"),
+        ("resconn-hbv-hbv", False, "'resconn-hbv', .* or a dict of entries"),
         ({"static": True}, False, "heads without time cannot be finetuned yet"),
         ({"quantiles": (0.1, 0.9)}, False, "the median must be among them"),
         ({"targets": ("streamflow", "soil_moisture")}, False, "leave it out"),

@@ -12,8 +12,10 @@ import pytest
 import xstefaland
 from xstefaland import metrics
 from xstefaland.inference.plans import plan_encoder
+from xstefaland.model.process import CHANNELS
 from xstefaland.testing import example_points, tiny_weights
 from xstefaland.training import comparison
+from xstefaland.training.channels import cache_channels
 from xstefaland.training.choices import asked_of_data, head_config
 from xstefaland.training.comparison import (
     Run,
@@ -30,7 +32,12 @@ from xstefaland.training.versions import Version, cache_embeddings
 from xstefaland.weights import TARGETS
 
 FLOW = TARGETS["streamflow"]
-BARE = [Version(None, None)]
+
+
+def versions(run: Run, *hidden: Version) -> list[Version]:
+    """Inputs with the process channels of what is trained."""
+    channels = cache_channels(run.task, CHANNELS, run.folder)
+    return [replace(each, channels=channels) for each in (Version(None, None), *hidden)]
 
 
 @pytest.fixture
@@ -52,24 +59,26 @@ def test_every_site_is_scored_by_a_head_that_never_saw_it(run):
     """The scores of a fold are those of a head trained on the other folds."""
     folds = np.array([0, 1, 0, 1, -1, -1])
     masks = np.ones((6, len(run.task.forcing_names)), bool), np.ones((6, 4), bool)
-    scores = cross_validate(run, [*BARE, Version({"data": masks}, None)], folds)
+    given = versions(run, Version({"data": masks}, None))
+    scores = cross_validate(run, given, folds)
     ids = run.task.sites["site"]
-    assert sorted(scores["site"]) == sorted(ids[:4])
-    assert scores["system"].unique().tolist() == ["lstm"]
+    assert sorted(scores["site"]) == sorted([*ids[:4], *ids[:4]])
+    assert scores["system"].unique().tolist() == ["lstm", "lstm-plain"]
     roles = ["held out", "train", "held out", "train", "train", "train"]
     task = run.task.with_roles(dict(zip(ids, roles, strict=True)))
-    head = fit(task, run.config, [*BARE, Version({"data": masks}, None)], run.settings)
-    results = predict_sites(head, task, run.config, BARE[0])
+    head = fit(task, run.config, given, run.settings)
+    results = predict_sites(head, task, run.config, given[0])
     own = score_sites(results, comparison.SCORES, minimum=comparison.MINIMUM, skip=0)
-    of_fold = scores[scores["fold"] == 0].reset_index(drop=True)
+    of_fold = scores.query("fold == 0 and system == 'lstm'").reset_index(drop=True)
     pd.testing.assert_frame_equal(of_fold[own.columns], own)
 
 
 def test_checkpoints_are_kept_by_fold_and_system(run):
     """So a run that was broken off goes on."""
-    cross_validate(run, BARE, np.array([0, 0, 0, 1, 1, 1]))
+    cross_validate(run, versions(run), np.array([0, 0, 0, 1, 1, 1]))
     names = sorted(path.name for path in run.folder.glob("*.pt"))
-    assert names == ["fold0-lstm.pt", "fold1-lstm.pt"]
+    systems = "lstm-plain", "lstm"
+    assert names == [f"fold{fold}-{s}.pt" for fold in (0, 1) for s in systems]
 
 
 def test_the_first_year_is_not_scored_where_there_are_more_than_two(run):

@@ -19,11 +19,10 @@ from xstefaland.training.choices import asked_of_data, head_config
 from xstefaland.training.fitting import (
     Finetuning,
     fit,
-    head_statistics,
     predict_sites,
-    scale,
     score_sites,
 )
+from xstefaland.training.scaling import head_statistics, scale
 from xstefaland.training.tasks import Task, make_task, read_records
 from xstefaland.training.versions import Version, cache_embeddings, drop_inputs
 from xstefaland.weights import TARGETS, TargetSpec
@@ -62,8 +61,8 @@ def task() -> Task:
 
 
 def form(task: Task, kind: str = "lstm", **more: Any) -> HeadConfig:
-    """A narrow head."""
-    entries = {"kind": kind, "width": 16, "dropout": 0.0, **more}
+    """A narrow head on inputs as they are."""
+    entries = {"kind": kind, "width": 16, "dropout": 0.0, "channels": (), **more}
     return head_config(task, entries, 16, causal=False)
 
 
@@ -178,6 +177,10 @@ def test_quantiles_hold_their_share(task):
                     task.attribute_names.index(n) for n in config.attributes
                 ]]
             ),
+            day_of_year=torch.from_numpy(
+                records.dates.day_of_year.to_numpy(np.float32)
+            ),
+            latitude=torch.from_numpy(records.latitude[rows]),
         ).numpy()  # fmt: skip
     np.testing.assert_allclose(median[..., 0], answer[:, :, 0, 1], rtol=1e-5)
     below = (records.observed[rows][..., None] < answer[:, :, 0]).mean((0, 1))
@@ -202,7 +205,7 @@ def test_limits_are_the_target_s(task):
     """Answers are clipped to them; HBV's other fluxes keep their own."""
     head = fit(task, form(task), BARE, short(0))
     assert (head.minimum.tolist(), head.maximum.tolist()) == ([0.0], [float("inf")])
-    config = head_config(task, "lstm-hbv", 16, causal=False)
+    config = form(task, physics="hbv")
     balance = fit(task, config, BARE, short(0))
     assert balance.minimum.tolist() == [0.0] * 12
 
@@ -246,7 +249,7 @@ def test_hbv_is_trained_on_its_first_flux(task):
     """Gradients reach its parameters; all fluxes are answered, none below zero."""
     entries = {
         "kind": "lstm", "width": 16, "dropout": 0.0, "physics": "hbv", "components": 2,
-        "targets": ("streamflow", "evapotranspiration"),
+        "targets": ("streamflow", "evapotranspiration"), "channels": (),
     }  # fmt: skip
     config = head_config(task, entries, 16, causal=False)
     fresh = fit(task, config, BARE, short(0, days=30))

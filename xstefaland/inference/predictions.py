@@ -220,6 +220,8 @@ def _run_head(
                 encoder.tensor(block.forcing[rows][..., list(task.forcing)]),
                 encoder.tensor(attributes[:, list(task.attributes)]),
                 spinup_days=0 if causal else task.spinup_days,
+                day_of_year=encoder.tensor(block.day_of_year),
+                latitude=encoder.tensor(block.latitude[rows]),
                 **more,
             )
         values: Floats = answer.float().cpu().numpy()

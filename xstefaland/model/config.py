@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 from xstefaland.errors import InputError
+from xstefaland.model.process import AVAILABLE, WEATHER
 
 Adapter = Literal[
     "residual", "feedforward", "bottleneck", "gated", "moe", "conv", "attention", "none"
@@ -139,10 +140,21 @@ class HeadConfig(_Config):
         Tell the head which inputs were present (1) or absent (0, value 0).
     also_log : tuple of str
         Forcings that enter a second time as ``log1p``.
+    channels : tuple of str
+        Process channels that enter beside the forcing, see
+        :data:`xstefaland.model.process.AVAILABLE`. The head computes them itself from
+        precipitation, temperature and potential evapotranspiration of the record.
+    place : bool
+        Season (day of year, half a year later in the south) and distance from the
+        equator enter too.
     physics : {None, "hbv"}
         "hbv": the network gives the parameters of HBV 1.1, which gives the targets.
     components : int
         Parallel HBV components per site.
+    form : {"direct", "anomaly"}
+        "anomaly": a level and a spread for each site, from its attributes, and
+        standardised anomalies from the weather alone, see
+        :class:`~xstefaland.model.heads.AnomalyHead`.
     quantiles : tuple of float
         Levels that are predicted of each target, rising within 0..1; none for a single
         value.
@@ -162,8 +174,11 @@ class HeadConfig(_Config):
     dropout: float = 0.4
     flags: bool = True
     also_log: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    place: bool = False
     physics: Literal["hbv"] | None = None
     components: int = 16
+    form: Literal["direct", "anomaly"] = "direct"
     quantiles: tuple[float, ...] = ()
     static: bool = False
     link: Literal["identity", "logit"] = "identity"
@@ -188,16 +203,7 @@ class HeadConfig(_Config):
         extra = sorted(set(self.also_log) - set(self.forcing))
         if extra:
             problems.append(f"`also_log` names {extra}, which are not in `forcing`")
-        if self.physics == "hbv":
-            needed = {"precipitation", "temperature", "potential_evapotranspiration"}
-            lacking = sorted(needed - set(self.forcing))
-            if lacking:
-                problems.append(f"HBV needs the forcing {lacking}")
-            if self.quantiles or self.static or self.link != "identity":
-                problems.append(
-                    "HBV gives one daily value per target: leave out `quantiles`, "
-                    "`static` and `link`"
-                )
+        problems += self._channel_problems() + self._form_problems()
         if list(self.quantiles) != sorted({q for q in self.quantiles if 0 < q < 1}):
             problems.append(
                 f"`quantiles` must rise and lie between 0 and 1, got {self.quantiles}"
@@ -206,3 +212,41 @@ class HeadConfig(_Config):
             problems.append(f"link={self.link!r} is neither 'identity' nor 'logit'")
         if problems:
             raise InputError("HeadConfig: " + "; ".join(problems) + ".")
+
+    def _channel_problems(self) -> list[str]:
+        """Tell why the process channels cannot be computed."""
+        problems = []
+        unknown = [name for name in self.channels if name not in AVAILABLE]
+        if unknown:
+            problems.append(
+                f"`channels` names {unknown}, which are not in "
+                "xstefaland.model.process.AVAILABLE"
+            )
+        if len(set(self.channels)) < len(self.channels):
+            problems.append(f"`channels` names a channel twice: {self.channels}")
+        lacking = [name for name in WEATHER if name not in self.forcing]
+        if self.channels and lacking:
+            problems.append(f"`channels` need the forcing {lacking}")
+        return problems
+
+    def _form_problems(self) -> list[str]:
+        """Tell which entries contradict each other."""
+        problems = []
+        special = bool(self.static or self.link != "identity")
+        if self.physics == "hbv":
+            lacking = sorted(set(WEATHER) - set(self.forcing))
+            if lacking:
+                problems.append(f"HBV needs the forcing {lacking}")
+            if self.quantiles or special:
+                problems.append(
+                    "HBV gives one daily value per target: leave out `quantiles`, "
+                    "`static` and `link`"
+                )
+        if self.form == "anomaly" and (self.physics or special):
+            problems.append(
+                "form='anomaly' is for daily values: leave out `physics`, `static` "
+                "and `link`"
+            )
+        if self.form not in ("direct", "anomaly"):
+            problems.append(f"form={self.form!r} is neither 'direct' nor 'anomaly'")
+        return problems

@@ -8,14 +8,12 @@ from torch import Tensor, nn
 from xstefaland.errors import InputError
 from xstefaland.model.config import HeadConfig
 from xstefaland.model.embedding import Dropout
+from xstefaland.model.features import Features
 from xstefaland.model.hbv import States, lean_widths, simulate_lean
 from xstefaland.model.limits import Limited
+from xstefaland.model.process import CARRIED, SPINUP_DAYS, WEATHER
 from xstefaland.model.season import fill_by_season
-from xstefaland.model.trunks import SPINUP_DAYS, TRUNKS, Features
-
-FORCING = ("precipitation", "temperature", "potential_evapotranspiration")
-CARRIED = (False, True, True)
-"""Of these, what a spell beside a gap says something about; of rain it does not."""
+from xstefaland.model.trunks import TRUNKS
 
 FLUXES = {  # target -> field of model.hbv.Fluxes
     "streamflow": "streamflow",
@@ -61,7 +59,7 @@ class HbvHead(Limited):
         static, daily = lean_widths(components=config.components)
         self.static_logits = nn.Linear(config.width, static)
         self.daily_logits = nn.Linear(config.width, daily)
-        self.columns = [config.forcing.index(name) for name in FORCING]
+        self.columns = [config.forcing.index(name) for name in WEATHER]
 
     def forward(
         self,
@@ -70,14 +68,25 @@ class HbvHead(Limited):
         attributes: Tensor,
         *,
         spinup_days: int = SPINUP_DAYS,
+        maximum: Tensor | None = None,
+        channels: Tensor | None = None,
+        day_of_year: Tensor | None = None,
+        latitude: Tensor | None = None,
     ) -> Tensor:
         """Simulate; arguments and result as for a sequence head.
 
         What is missing of the three forcings that drive HBV is filled by the season,
         see :func:`~xstefaland.model.season.fill_by_season`.
         """
-        series, static = self.features(forcing, attributes)
         spinup = min(spinup_days, forcing.shape[1])
+        series, static = self.features(
+            forcing,
+            attributes,
+            spinup_days=spinup,
+            channels=channels,
+            day_of_year=day_of_year,
+            latitude=latitude,
+        )
         state = self.dropout(self.trunk(embedding, series, static, spinup))
         constant = self.static_logits(state.mean(1)).float()
         daily = self.daily_logits(state).float().transpose(0, 1)  # (T, B, ...)
@@ -94,7 +103,7 @@ class HbvHead(Limited):
         )
         wanted = [getattr(fluxes, FLUXES[name]) for name in self.config.targets]
         out = torch.stack(wanted, -1).transpose(0, 1)
-        return out if self.training else self.within_limits(out)
+        return out if self.training else self.within_limits(out, maximum)
 
     def _spun_up(
         self, weather: Tensor, constant: Tensor, daily: Tensor

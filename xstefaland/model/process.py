@@ -9,7 +9,7 @@ inputs of heads (:data:`CHANNELS`) and what an encoder may be asked to know
 A value of day t depends on the weather of days up to t. Two things look further, and
 both can be switched off: the spin-up runs the record's first year before the record
 (``spinup=0``), and gaps are filled by the season of the whole record (``causal=True``
-fills by earlier years only).
+fills from earlier days only).
 """
 
 from __future__ import annotations
@@ -23,13 +23,17 @@ from torch import Tensor
 from xstefaland.errors import InputError
 from xstefaland.model.hbv import simulate_lean
 from xstefaland.model.landscapes import LANDSCAPES
+from xstefaland.model.season import fill_by_season
 
 WEATHER = ("precipitation", "temperature", "potential_evapotranspiration")
 """Order of the last axis: mm d-1, degC, mm d-1."""
 
-SPINUP = 365  # days of the record that are run before it
-YEAR = 365
-HALF_SEASON = 15  # a season is the same day of the year and this many around it
+CARRIED = (False, True, True)
+"""Of these, what a spell beside a gap says something about; of rain it does not."""
+
+SPINUP_DAYS = 365
+"""Days of the record that are run before it, so that its first day counts."""
+
 WET = 1.0  # [mm d-1] what ends a dry spell
 MELT = 3.0  # [mm degC-1 d-1] of the degree-day snowpack
 SITES_AT_ONCE = 16  # bounds the memory of the library: 21 series per landscape and site
@@ -111,7 +115,7 @@ def process_channels(
     weather: Tensor,
     names: Sequence[str] = CHANNELS,
     *,
-    spinup: int = SPINUP,
+    spinup: int = SPINUP_DAYS,
     causal: bool = False,
 ) -> Tensor:
     """
@@ -129,7 +133,8 @@ def process_channels(
         all of them if the record is shorter. 0: stores start empty, and an average at
         the start is that of the days so far.
     causal : bool
-        Fill gaps from earlier days only; see :func:`fill_gaps`.
+        Fill gaps from earlier days only; see
+        :func:`~xstefaland.model.season.fill_by_season`.
 
     Returns
     -------
@@ -166,7 +171,7 @@ def process_channels(
     (True, True)
     """
     _check(weather, names)
-    filled = fill_gaps(weather.float(), causal=causal)
+    filled = fill_by_season(weather.float(), carried=CARRIED, causal=causal)
     first = min(spinup, weather.shape[1])
     longer = torch.cat([filled[:, :first], filled], 1)
     out = longer.new_empty(*longer.shape[:2], len(names))
@@ -177,66 +182,6 @@ def process_channels(
     known = ~weather.isnan()
     seen = known.cummax(1).values if causal else known.any(1, keepdim=True)
     return out[:, first:].masked_fill(~seen.all(-1, keepdim=True), torch.nan)
-
-
-def fill_gaps(weather: Tensor, *, causal: bool = False) -> Tensor:
-    """
-    Fill gaps by the season: the mean of the days around the same day of other years.
-
-    Parameters
-    ----------
-    weather : Tensor [site, time, variable]
-        NaN = missing.
-    causal : bool
-        Take earlier years only; in the first one, the mean of the days so far, and 0
-        before any. Otherwise all years count, and where none does, the record's mean.
-
-    Returns
-    -------
-    Tensor [site, time, variable]
-        Without NaN; 0 where a variable is missing throughout. Observed values are
-        untouched. Filled rain is a drizzle that keeps the water balance.
-
-    Examples
-    --------
-    >>> days = torch.arange(730.0)
-    >>> season = torch.cos(days * 2 * torch.pi / 365).reshape(1, 730, 1)
-    >>> holed = season.clone()
-    >>> holed[:, 500:520] = torch.nan
-    >>> bool((fill_gaps(holed, causal=True) - season).abs().max() < 0.05)
-    True
-    """
-    known = ~weather.isnan()
-    if known.all():
-        return weather
-    values = weather.nan_to_num(0.0)
-    days = weather.shape[1]
-    near = [
-        _window_sum(each.double().movedim(1, -1), HALF_SEASON, HALF_SEASON)
-        for each in (values, known)
-    ]
-    total, count = (_by_year(each, causal)[..., :days] for each in near)
-    if causal:
-        spare, number = (x.double().cumsum(1) for x in (values, known))
-    else:
-        spare, number = (x.double().sum(1, keepdim=True) for x in (values, known))
-    fallback = spare / number.clamp_min(1)
-    season = torch.where(count > 0, total / count.clamp_min(1), torch.nan)
-    season = season.movedim(-1, 1)
-    season = torch.where(season.isnan(), fallback, season).to(weather.dtype)
-    return torch.where(known, weather, season)
-
-
-def _by_year(values: Tensor, causal: bool) -> Tensor:
-    """Sum ``(..., time)`` over the same day of all years, or of the earlier ones."""
-    years = -(-values.shape[-1] // YEAR)
-    padded = torch.nn.functional.pad(values, (0, years * YEAR - values.shape[-1]))
-    table = padded.reshape(*values.shape[:-1], years, YEAR)
-    if causal:
-        table = table.cumsum(-2) - table
-    else:
-        table = table.sum(-2, keepdim=True).expand_as(table)
-    return table.flatten(-2)
 
 
 def trailing_mean(values: Tensor, days: int) -> Tensor:
@@ -259,7 +204,8 @@ def trailing_mean(values: Tensor, days: int) -> Tensor:
     tensor([3.0000, 1.5000, 0.0000, 3.0000])
     """
     number = torch.arange(1, values.shape[-1] + 1, device=values.device)
-    total = _window_sum(values.double(), days - 1, 0)
+    total = torch.nn.functional.pad(values.double().cumsum(-1), (1, 0))
+    total = total[..., 1:] - total[..., (number - days).clamp_min(0)]
     return (total / number.clamp_max(days)).to(values.dtype)
 
 
@@ -344,15 +290,6 @@ def snowfall(precipitation: Tensor, temperature: Tensor) -> Tensor:
     tensor([4., 0.])
     """
     return torch.where(temperature < 0, precipitation, 0.0)
-
-
-def _window_sum(values: Tensor, before: int, after: int) -> Tensor:
-    """Sum ``(..., time)`` over the days from `before` days ago to `after` days on."""
-    days = values.shape[-1]
-    total = torch.nn.functional.pad(values.cumsum(-1), (1, 0))
-    day = torch.arange(days, device=values.device)
-    last, first = (day + after + 1).clamp_max(days), (day - before).clamp_min(0)
-    return total[..., last] - total[..., first]
 
 
 def _compute(weather: Tensor, names: Sequence[str]) -> Iterator[tuple[int, Tensor]]:

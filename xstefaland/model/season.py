@@ -13,7 +13,9 @@ MEMORY_DAYS = 10.0
 """A cold spell beside a gap is felt in it for about so many days."""
 
 
-def fill_by_season(values: Tensor, *, carried: tuple[bool, ...]) -> Tensor:
+def fill_by_season(
+    values: Tensor, *, carried: tuple[bool, ...], causal: bool = False
+) -> Tensor:
     """Fill the gaps of daily series.
 
     A missing day gets what is usual at its time of year: the mean of the site's
@@ -27,11 +29,15 @@ def fill_by_season(values: Tensor, *, carried: tuple[bool, ...]) -> Tensor:
         ``(B, T, n)``, days in a row, NaN = missing.
     carried : tuple of bool
         For each of the `n` series.
+    causal : bool
+        What is usual, and the departure from it, come from earlier days alone: the
+        values up to a day depend on no later one.
 
     Returns
     -------
     Tensor
-        Without NaN. A series without any value is 0.
+        Without NaN. A series without any value is 0, and with `causal` so are the days
+        before the first one.
 
     Notes
     -----
@@ -49,27 +55,56 @@ def fill_by_season(values: Tensor, *, carried: tuple[bool, ...]) -> Tensor:
     gaps = values.isnan()
     if not gaps.any():
         return values
-    usual = _usual(values, gaps)
-    departure = _carry((values - usual).nan_to_num(0.0), gaps)
+    usual = _usual_so_far(values, gaps) if causal else _usual(values, gaps)
+    carry = _carry_on if causal else _carry
+    departure = carry((values - usual).nan_to_num(0.0), gaps)
     departure = departure * torch.tensor(carried, device=values.device)
     return torch.where(gaps, usual + departure, values)
 
 
 def _usual(values: Tensor, gaps: Tensor) -> Tensor:
     """Return what is usual at each day's time of year, ``(B, T, n)``."""
-    time = torch.arange(values.shape[1], device=values.device)
-    day = (time.double() % YEAR).long()
+    _, day = _calendar(values)
     shape = (len(values), BINS, values.shape[2])
     total = values.new_zeros(shape, dtype=torch.double)
     count = torch.zeros_like(total)
     total.index_add_(1, day, values.nan_to_num(0.0).double())
     count.index_add_(1, day, (~gaps).double())
-    apart = torch.arange(BINS, device=values.device, dtype=torch.double)
-    apart = (apart[:, None] - apart).abs()
+    near = _nearness(values.device)
+    return _mean(near @ total, near @ count)[:, day].to(values.dtype)
+
+
+def _usual_so_far(values: Tensor, gaps: Tensor) -> Tensor:
+    """Return the same from the days up to each one: earlier years, and this one's."""
+    year, day = _calendar(values)
+    known = torch.cat([values.nan_to_num(0.0), ~gaps], -1).double()
+    shape = (len(values), int(year[-1]) + 1, BINS, known.shape[-1])
+    table = known.new_zeros(shape)
+    table[:, year, day] = known
+    earlier = torch.zeros_like(table)
+    earlier[:, 1:] = table.cumsum(1)[:, :-1]
+    near = _nearness(values.device)
+    total, count = (near @ earlier + near.tril() @ table).chunk(2, -1)
+    return _mean(total, count)[:, year, day].to(values.dtype)
+
+
+def _calendar(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Count years and days of the year from the record's first day, ``(T,)`` each."""
+    time = torch.arange(values.shape[1], device=values.device).double()
+    return (time / YEAR).long(), (time % YEAR).long()
+
+
+def _nearness(device: torch.device) -> Tensor:
+    """Say how much each day of the year counts for each other one."""
+    day = torch.arange(BINS, device=device, dtype=torch.double)
+    apart = (day[:, None] - day).abs()
     apart = torch.minimum(apart, YEAR - apart)
-    near = 1 / (1 + (apart / SEASON_DAYS) ** 4)  # never 0: some day is always found
-    usual = (near @ total) / (near @ count).clamp_min(torch.finfo(torch.double).tiny)
-    return usual[:, day].to(values.dtype)
+    return 1 / (1 + (apart / SEASON_DAYS) ** 4)  # never 0: some day is always found
+
+
+def _mean(total: Tensor, count: Tensor) -> Tensor:
+    """Divide, to 0 where nothing is known."""
+    return total / count.clamp_min(torch.finfo(torch.double).tiny)
 
 
 def _carry(departure: Tensor, gaps: Tensor) -> Tensor:
@@ -83,6 +118,12 @@ def _carry(departure: Tensor, gaps: Tensor) -> Tensor:
     share = torch.where(known_before & known_after, share, known_before.to(share.dtype))
     fading = torch.exp(-torch.minimum(since, until) / MEMORY_DAYS)
     return (share * before + (1 - share) * after) * fading
+
+
+def _carry_on(departure: Tensor, gaps: Tensor) -> Tensor:
+    """Let what is known before each gap fade into it."""
+    before, since = _last_known(departure, gaps)
+    return before * torch.exp(-since / MEMORY_DAYS)
 
 
 def _last_known(values: Tensor, gaps: Tensor) -> tuple[Tensor, Tensor]:

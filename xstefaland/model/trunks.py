@@ -13,37 +13,6 @@ from torch import Tensor, nn
 
 from xstefaland.model.adapters import build_adapter, linear_of_parts
 from xstefaland.model.config import HeadConfig
-from xstefaland.model.scaling import Scaling
-
-SPINUP_DAYS = 365
-"""Days that are run twice before the first one counts."""
-
-
-class Features(nn.Module):
-    """Physical inputs to scaled features: 0 and a flag where a value is absent."""
-
-    def __init__(self, config: HeadConfig) -> None:
-        super().__init__()
-        self.flags = config.flags
-        self.forcing_scaling = Scaling(len(config.forcing))
-        self.attribute_scaling = Scaling(len(config.attributes))
-        self.log_scaling = Scaling(len(config.also_log))
-        self.logged = [config.forcing.index(name) for name in config.also_log]
-        twice = 2 if config.flags else 1
-        self.forcing_size = twice * len(config.forcing) + len(config.also_log)
-        self.attribute_size = twice * len(config.attributes)
-
-    def forward(self, forcing: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features ``(B, T, nx)`` and ``(B, ns)`` without NaN."""
-        series = [self.forcing_scaling(forcing).nan_to_num(0.0)]
-        static = [self.attribute_scaling(attributes).nan_to_num(0.0)]
-        if self.logged:
-            logged = self.log_scaling(forcing[..., self.logged])
-            series.append(logged.nan_to_num(0.0))
-        if self.flags:
-            series.append((~forcing.isnan()).to(forcing.dtype))
-            static.append((~attributes.isnan()).to(attributes.dtype))
-        return torch.cat(series, -1), torch.cat(static, -1)
 
 
 def _run(lstm: nn.LSTM, inputs: Tensor, spinup: int) -> Tensor:

@@ -17,6 +17,7 @@ from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import HeadConfig
 from xstefaland.model.physics import FLUXES
 from xstefaland.training.fitting import MEDIAN
+from xstefaland.training.systems import entries_of
 from xstefaland.training.tasks import Task
 from xstefaland.weights.targets import TARGETS, TargetSpec
 
@@ -43,9 +44,6 @@ TEXTURE = frozenset(
 )
 """Hidden where one of the first three is the target; archives compute the others from
 them (Cosby et al., 1984)."""
-
-KINDS = ("resconn", "no_resconn", "lstm", "linear")
-PHYSICS = "-hbv"
 
 
 def find_target(target: str | TargetSpec) -> TargetSpec:
@@ -134,16 +132,14 @@ def head_config(
     InputError
         For a head that is not possible, or not with this target.
     """
+    forcing = tuple(n for n in FORCING if n in task.known_forcing)
     entries: dict[str, Any] = {
-        "forcing": tuple(n for n in FORCING if n in task.known_forcing),
-        "attributes": task.known_attributes,
         "embedding": embedding,
-        "targets": (task.target.name,),
         "link": "logit" if task.target.transform == "logit" else "identity",
     }
-    if not entries["forcing"]:  # the default adapter has a layer of forcing alone
+    if not forcing:  # the default adapter has a layer of forcing alone
         entries["adapter"] = "feedforward"
-    entries |= _form_entries(head, task.target) if isinstance(head, str) else dict(head)
+    entries |= entries_of(head, task.target.name, forcing, task.known_attributes)
     if "also_log" not in entries:
         rain = {"precipitation"} & set(entries["forcing"])
         entries["also_log"] = tuple(rain)
@@ -153,20 +149,6 @@ def head_config(
     if problems:
         raise InputError(join_problems(f"head={head!r} is not possible", problems))
     return config
-
-
-def _form_entries(head: str, target: TargetSpec) -> dict[str, Any]:
-    """Entries of a configuration that the name of a form stands for."""
-    kind, hbv, rest = head.partition(PHYSICS)
-    if rest or kind not in KINDS:
-        raise InputError(
-            f"head={head!r} is not possible; use {', '.join(map(repr, KINDS))}, with "
-            f"{PHYSICS!r} behind it for HBV, or a dict of entries of HeadConfig"
-        )
-    if not hbv:
-        return {"kind": kind}
-    others = tuple(name for name in FLUXES if name != target.name)
-    return {"kind": kind, "physics": "hbv", "targets": (target.name, *others)}
 
 
 def _head_problems(
@@ -186,6 +168,11 @@ def _head_problems(
         )
     if config.targets[0] != target.name or (not config.physics and config.targets[1:]):
         problems.append(f"`targets` is {config.targets}; leave it out")
+    if config.form == "anomaly" and target.transform != "linear":
+        problems.append(
+            f"form='anomaly' is of values as they are, but {target.name!r} has "
+            f"transform {target.transform!r}"
+        )
     if config.quantiles and MEDIAN not in config.quantiles:
         problems.append(
             f"`quantiles` is {config.quantiles}; the median must be among them, such "
@@ -196,17 +183,6 @@ def _head_problems(
             "with causal=True there is no HBV, and no adapter 'conv' or 'attention'"
         )
     return problems
-
-
-def form_of(config: HeadConfig) -> str:
-    """Name the form of a head, as ``head=`` takes it.
-
-    Examples
-    --------
-    >>> form_of(HeadConfig(targets=("a",), forcing=(), attributes=(), kind="lstm"))
-    'lstm'
-    """
-    return config.kind + (PHYSICS if config.physics else "")
 
 
 def choose_sites(task: Task, sites: Sequence[str] | None) -> Task:

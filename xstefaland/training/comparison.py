@@ -18,7 +18,6 @@ from tqdm.auto import tqdm
 from xstefaland.errors import UnknownTargetError, WeightsError
 from xstefaland.model import HeadConfig
 from xstefaland.training import static_scores
-from xstefaland.training.choices import form_of
 from xstefaland.training.fitting import (
     Finetuning,
     Predicted,
@@ -26,6 +25,7 @@ from xstefaland.training.fitting import (
     predict_sites,
     score_sites,
 )
+from xstefaland.training.systems import entries_of, form_of
 from xstefaland.training.tasks import Task
 from xstefaland.training.versions import Version
 from xstefaland.weights import resolve_head
@@ -37,7 +37,9 @@ SCORES = ("nse", "kge", "rmse", "corr", "bias")
 YEAR = 365
 MINIMUM = 30
 """Sites with fewer observations to score are not scored."""
-BASELINE = "lstm"
+BASELINES = ("lstm", "lstm-plain")
+"""What every head is compared with: the strongest network without an encoder, and what
+one gets from weather and attributes alone."""
 BUNDLED = "bundled"
 
 
@@ -72,10 +74,21 @@ class Run:
     bar: Any = field(default_factory=lambda: tqdm(disable=True))
 
     def systems(self) -> dict[str, HeadConfig]:
-        """Return what is cross-validated: the head, and an LSTM without embedding."""
-        targets = self.config.targets[:1]
-        lstm = replace(self.config, kind="lstm", physics=None, targets=targets)
-        return {form_of(self.config): self.config, BASELINE: lstm}
+        """Return what is cross-validated: the head, and LSTMs without embedding."""
+        given, target = self.config, self.config.targets[0]
+        attributes = given.attributes
+        if given.form == "anomaly":  # its few attributes are not for others
+            attributes = self.task.known_attributes
+        plain = replace(given, physics=None, form="direct", channels=(), place=False)
+        baselines = {
+            name: replace(plain, **entries_of(name, target, given.forcing, attributes))
+            for name in BASELINES
+        }
+        found = {form_of(given): given}
+        for name, config in baselines.items():
+            if config not in found.values():  # without weather they are the same
+                found[name] = config
+        return found
 
 
 def trained(
@@ -255,7 +268,7 @@ def paired(scores: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
     table = scores.pivot_table(index="site", columns="system", values=values)
     own = scores["system"].iloc[0]
     rows = {}
-    for other in (name for name in (BASELINE, BUNDLED) if name != own):
+    for other in (name for name in (*BASELINES, BUNDLED) if name != own):
         if other not in table:
             continue
         pairs = (table[own] - table[other]).dropna().to_numpy()

@@ -24,15 +24,19 @@ from xstefaland.inputs.hints import Climate, Hints, Latitude
 from xstefaland.inputs.observed import inputs_that_tell
 from xstefaland.inputs.requirements import Requirements
 from xstefaland.training import choices, comparison
+from xstefaland.training.channels import Channels, cache_channels
 from xstefaland.training.comparison import Run
 from xstefaland.training.fitting import Finetuning
 from xstefaland.training.publishing import publish_head
+from xstefaland.training.systems import form_of
 from xstefaland.training.tasks import Task, make_task, read_records
 from xstefaland.training.versions import (
+    Cache,
     Version,
     cache_embeddings,
     drop_inputs,
     other_climate,
+    without_place,
 )
 from xstefaland.weights.files import Weights, read
 from xstefaland.weights.opening import WeightsLike
@@ -41,7 +45,7 @@ from xstefaland.weights.targets import TargetSpec
 REQUIRED = ("precipitation", "temperature")
 """Inputs that are never hidden in training."""
 
-EMBEDDINGS, SCORES = "embeddings", "scores.csv"
+EMBEDDINGS, CHANNELS, SCORES = "embeddings", "channels", "scores.csv"
 """What a folder holds beside the weights and checkpoints."""
 
 ABOUT = ("title", "source", "license", "references")
@@ -91,9 +95,11 @@ def finetune(
     encoder : str, path or Weights, optional
         Default: the registry's.
     head : str or mapping
-        ``"resconn"``, ``"no_resconn"``, ``"lstm"`` or ``"linear"``, with ``"-hbv"`` for
-        one that sets the parameters of HBV; or entries of
-        :class:`~xstefaland.model.HeadConfig`, such as
+        A name of :data:`xstefaland.training.systems.SYSTEMS`: ``"resconn"``,
+        ``"no_resconn"``, ``"lstm"`` or ``"linear"``, with ``"-hbv"`` for one that sets
+        the parameters of HBV, with ``"-plain"`` for one without process channels and
+        place, ``"lstm-anomaly"`` for soil moisture; or entries of
+        :class:`~xstefaland.model.HeadConfig` to change in "resconn", such as
         ``{"quantiles": (0.1, 0.5, 0.9)}``.
     sites : sequence of str, optional
         Sites to train on, by their label (``"<data set>-<label>"`` where several data
@@ -101,9 +107,10 @@ def finetune(
     folds : int or DataArray, optional
         Cross-validation over sites: so many random folds (gauges within 10 km stay
         together), or a fold number for each site, -1 for never left out
-        (:mod:`xstefaland.splits`). The head, an LSTM on the same windows, and the
-        bundled head, where there is one, are scored on the sites left out. The head
-        that is returned is trained on all sites.
+        (:mod:`xstefaland.splits`). The head, two LSTMs on the same windows (with and
+        without process channels and place), and the bundled head, where there is one,
+        are scored on the sites left out. The head that is returned is trained on all
+        sites.
     period : slice, optional
         Days to train on.
     minimum_days : int
@@ -187,7 +194,7 @@ def finetune(
     place = Path(folder or tempfile.mkdtemp(prefix="xstefaland-"))
     run = Run(task, opened, config, settings or Finetuning(), place, causal)
     _claim(run, labels)
-    title = name or f"{spec.name}-{choices.form_of(config)}"
+    title = name or f"{spec.name}-{form_of(config)}"
     with tqdm(disable=not progress, delay=0.5, mininterval=0.5) as bar:
         weights = _finetuned(replace(run, bar=bar), labels, title, data, source)
     if progress:
@@ -280,7 +287,7 @@ def _finetuned(
         run.task,
         run.encoder,
         name=title,
-        form=choices.form_of(run.config),
+        form=form_of(run.config),
         description=f"{spec.long_name or spec.name}, finetuned on own data",
         default_for=(),
         training={
@@ -293,7 +300,8 @@ def _finetuned(
         folder=run.folder,
         dtype="float32",
     )
-    shutil.rmtree(run.folder / EMBEDDINGS, ignore_errors=True)
+    for cache in (EMBEDDINGS, CHANNELS):
+        shutil.rmtree(run.folder / cache, ignore_errors=True)
     return weights
 
 
@@ -362,28 +370,43 @@ def _versions(run: Run) -> list[Version]:
         required.append("potential_evapotranspiration")
     dropped = drop_inputs(task, required, run.settings.seed + 1)
     climate = other_climate(task, run.settings.seed + 2)
-    if run.config.kind == "lstm":
-        return [Version(None, None), Version(dropped, None, climate)]
-    used = (task.sites["role"] != "dropped").sum()
-    run.bar.unit = " sites"
-    run.bar.reset(2 * used)
+    placeless = without_place(task, run.settings.seed + 3)
+    full = Version(None, None, channels=_channels(run))
+    hidden = replace(full, hidden=dropped, attributes=climate, placeless=placeless)
+    versions = {"full": full, "dropped": hidden}
+    if run.config.kind != "lstm":
+        run.bar.unit = " sites"
+        run.bar.reset(2 * sum(len(records.used()) for records in task.records))
+        for name, version in versions.items():
+            versions[name] = replace(
+                version, embeddings=_embeddings(run, name, version)
+            )
+        run.bar.unit = " updates"
+    return list(versions.values())
+
+
+def _channels(run: Run) -> Channels | None:
+    """Compute the process channels of all systems that are trained."""
+    wanted = [name for config in run.systems().values() for name in config.channels]
+    if not wanted:
+        return None
+    names = tuple(dict.fromkeys(wanted))
+    folder = run.folder / CHANNELS
+    run.bar.set_description("process channels")
+    return cache_channels(run.task, names, folder, causal=run.causal)
+
+
+def _embeddings(run: Run, name: str, version: Version) -> Cache:
+    """Embed all records with the inputs of a version."""
+    run.bar.set_description(f"embeddings, {name} inputs")
     model: Any = run.encoder.model()
-    versions = []
-    for name, hidden, other in (
-        ("full", None, None),
-        ("dropped", dropped, climate),
-    ):
-        run.bar.set_description(f"embeddings, {name} inputs")
-        cache = cache_embeddings(
-            model,
-            task,
-            run.folder / EMBEDDINGS / name,
-            hidden,
-            run.settings.precision,
-            run.causal,
-            run.bar.update,
-            other,
-        )
-        versions.append(Version(hidden, cache, other))
-    run.bar.unit = " updates"
-    return versions
+    return cache_embeddings(
+        model,
+        run.task,
+        run.folder / EMBEDDINGS / name,
+        version.hidden,
+        run.settings.precision,
+        run.causal,
+        run.bar.update,
+        version.attributes,
+    )

@@ -17,18 +17,21 @@ from torch import Tensor, nn
 from xstefaland import metrics
 from xstefaland.errors import InputError
 from xstefaland.model import HeadConfig, build_head
-from xstefaland.model.trunks import SPINUP_DAYS
-from xstefaland.training.corpus import statistics
+from xstefaland.model.heads import AnomalyHead
+from xstefaland.model.process import SPINUP_DAYS
 from xstefaland.training.losses import (
-    basin_nse_loss,
-    cross_entropy_loss,
+    PENALTY,
+    PER_SITE,
+    POINT_LOSSES,
+    anomaly_loss,
     pinball_loss,
+    site_statistics_loss,
 )
-from xstefaland.training.pretraining import LOGGED
 from xstefaland.training.sampling import Sample, Sampler
+from xstefaland.training.scaling import scale
 from xstefaland.training.tasks import Floats, Records, Task
 from xstefaland.training.versions import Version, hide
-from xstefaland.weights.targets import TARGETS, TargetSpec
+from xstefaland.weights.targets import TargetSpec
 
 MEDIAN = 0.5
 """The quantile that stands for the answer in scores."""
@@ -52,9 +55,13 @@ class Finetuning:
         Scored days of a window, and the days before them that only fill the states.
     learning_rate, weight_decay : float
         Of AdamW; the rate falls as a cosine.
+    loss : str or None
+        Of heads without quantiles, which have the pinball loss: one of
+        :data:`xstefaland.training.losses.POINT_LOSSES`. None: as the target's entry
+        says.
     per_site : bool or None
-        Divide errors by the deviation of the site's observations (NSE loss); otherwise
-        by that of all observations. None: as the target's entry says.
+        Divide errors by the deviation of the site's observations; otherwise by that of
+        all observations. None: as is usual for the loss.
     floor : float
         Added to the deviation, as a share of that of all observations.
     full_share : float
@@ -73,6 +80,7 @@ class Finetuning:
     warmup: int = 90
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
+    loss: str | None = None
     per_site: bool | None = None
     floor: float = 0.05
     full_share: float = 0.6
@@ -115,12 +123,14 @@ def fit(
     Raises
     ------
     InputError
-        When gradients are no numbers for many updates in a row.
+        When the loss does not fit the target, or gradients are no numbers for many
+        updates in a row.
     """
+    loss = _loss_name(settings, task.target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         head = build_head(config)
-        scale(head, task, config)
+        scale(head, task, config, versions[0])
         sampler = Sampler(
             task,
             config,
@@ -129,16 +139,16 @@ def fit(
             warmup=settings.warmup,
             batch_size=settings.batch_size,
             full_share=settings.full_share,
-            per_site=_per_site(task.target, config, settings),
+            per_site=_per_site(loss, config, settings),
             seed=settings.seed,
         )
         _run(head, sampler, task.target, settings, checkpoint, progress)
     return head.eval()
 
 
-def _per_site(target: TargetSpec, config: HeadConfig, settings: Finetuning) -> bool:
+def _per_site(loss: str, config: HeadConfig, settings: Finetuning) -> bool:
     """Whether errors count in each site's deviation; one value has none."""
-    asked = target.loss == "nse" if settings.per_site is None else settings.per_site
+    asked = loss in PER_SITE if settings.per_site is None else settings.per_site
     return asked and not config.static
 
 
@@ -192,6 +202,22 @@ def _rate(settings: Finetuning, number: int) -> float:
     return settings.learning_rate * fall * min(1.0, (number + 1) / RISE)
 
 
+def _loss_name(settings: Finetuning, target: TargetSpec) -> str:
+    """Choose the loss that the run states, else the target."""
+    name = settings.loss or target.loss
+    if name not in POINT_LOSSES:
+        raise InputError(
+            f"Finetuning(loss={name!r}) is not possible; there are "
+            f"{', '.join(POINT_LOSSES)}"
+        )
+    if (name == "cross_entropy") != (target.loss == "cross_entropy"):
+        raise InputError(
+            f"Finetuning(loss={name!r}) is not possible with '{target.name}', whose "
+            f"loss is '{target.loss}': 'cross_entropy' is of probabilities alone"
+        )
+    return name
+
+
 def _loss(
     head: nn.Module,
     sample: Sample,
@@ -199,25 +225,38 @@ def _loss(
     target: TargetSpec,
     settings: Finetuning,
 ) -> Tensor:
-    """Loss of the scored days, by the form of the head and the target's entry."""
+    """Loss of the scored days, by the form of the head and the loss that is asked."""
+    config: HeadConfig = head.config  # type: ignore[assignment]
+    floor = settings.floor * max(sampler.overall, 1e-6)
+    observed = sample.observed[:, sampler.warmup :]
     low = settings.precision == "bfloat16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
-        predicted = head(
-            sample.embedding, sample.forcing, sample.attributes, spinup_days=0
-        )
-    observed = sample.observed[:, sampler.warmup :]
-    if head.config.static:  # type: ignore[union-attr]
+        if isinstance(head, AnomalyHead):
+            predicted, static = head.raw(**sample.inputs())
+            if config.quantiles:
+                predicted = predicted.transpose(-1, -2)
+        else:
+            predicted = head(**sample.inputs())
+    if config.static:
         predicted, observed = predicted[:, None], observed[:, :1]
     else:
         predicted = predicted[:, sampler.warmup :]
     predicted = predicted[:, :, :1].float()  # HBV's other fluxes are free
-    floor = settings.floor * max(sampler.overall, 1e-6)
-    levels: tuple[float, ...] = head.config.quantiles  # type: ignore[assignment,union-attr]
-    if levels:
+    if isinstance(head, AnomalyHead):
+        mean, spread = sample.statistics.split(1, -1)
+        known = mean, spread.clamp_min(max(floor, 1e-6))
+        believed = head.statistics(static)
+        maps = (head.level.weight, head.log_spread.weight)
+        return (
+            anomaly_loss(predicted, observed, known, config.quantiles)
+            + site_statistics_loss(believed, known, max(sampler.overall, 1e-6))
+            + PENALTY * sum(each.square().sum() for each in maps)
+        )
+    if config.quantiles:
+        levels = config.quantiles
         return pinball_loss(predicted, observed, sample.deviation, levels, floor)
-    if target.loss == "cross_entropy":
-        return cross_entropy_loss(predicted, observed)
-    return basin_nse_loss(predicted, observed, sample.deviation, floor)
+    loss = POINT_LOSSES[_loss_name(settings, target)]
+    return loss(predicted, observed, sample.deviation, floor)
 
 
 def _save(
@@ -244,72 +283,6 @@ def _resume(
     head.load_state_dict(state["head"])
     optimiser.load_state_dict(state["optimiser"])
     return int(state["done"])
-
-
-def scale(head: nn.Module, task: Task, config: HeadConfig) -> None:
-    """Set a head's scaling and limits, from the training sites and the target."""
-    features = head.get_submodule("features")
-    tables = head_statistics(task, config)
-    for name in ("forcing_scaling", "attribute_scaling", "log_scaling"):
-        rows = tables[name]
-        features.get_submodule(name).assign(  # type: ignore[operator]
-            [r["mean"] for r in rows],
-            [r["std"] for r in rows],
-            [r["transform"] == "log1p" for r in rows],
-        )
-    if config.physics is None:  # HBV's answers are physical as they are
-        mean, spread = _target_statistics(task)
-        log = task.target.transform == "log1p"
-        head.get_submodule("target_scaling").assign([mean], [spread], [log])  # type: ignore[operator]
-    known = [TARGETS.get(name, task.target) for name in config.targets[1:]]
-    specs = [task.target, *known]
-    head.limit([t.minimum for t in specs], [t.maximum for t in specs])  # type: ignore[operator]
-
-
-def _target_statistics(task: Task) -> tuple[float, float]:
-    """Mean and deviation of the training sites' observations, transformed."""
-    observed = np.concatenate([_training(r, r.observed) for r in task.records])
-    if task.target.transform == "logit":
-        share = float(np.nanmean(observed).clip(1e-3, 1 - 1e-3))
-        return math.log(share / (1 - share)), 1.0
-    found = statistics(observed, log=task.target.transform == "log1p")
-    return float(found["mean"] or 0.0), float(found["std"] or 1.0)
-
-
-def head_statistics(
-    task: Task, config: HeadConfig
-) -> dict[str, list[dict[str, object]]]:
-    """Scaling of a head's inputs, by the name of the module that holds it."""
-    forcing, attributes, logged = [], [], []
-    for name in config.forcing:
-        index = task.forcing_names.index(name)
-        parts = [_training(r, r.forcing[:, ::7, index]) for r in task.records]
-        values = np.concatenate(parts)
-        forcing.append(_row(name, values, log=False))
-        if name in config.also_log:
-            logged.append(_row(name, values, log=True))
-    for name in config.attributes:
-        index = task.attribute_names.index(name)
-        parts = [_training(r, r.attributes[:, index]) for r in task.records]
-        attributes.append(_row(name, np.concatenate(parts), log=name in LOGGED))
-    return {
-        "forcing_scaling": forcing,
-        "attribute_scaling": attributes,
-        "log_scaling": logged,
-    }
-
-
-def _row(name: str, values: Floats, log: bool) -> dict[str, object]:
-    """Statistics of one input; of one that no training site has, none."""
-    found = {"mean": 0.0, "std": 1.0, "minimum": None, "maximum": None}
-    if np.isfinite(values).any():
-        found = statistics(values, log)
-    return {"name": name, "transform": "log1p" if log else "linear", **found}
-
-
-def _training(records: Records, values: Floats) -> Floats:
-    """Values ``(site, ...)`` of the training sites, flat."""
-    return values[records.rows("train")].ravel()
 
 
 Predicted = list[tuple[Records, NDArray[np.int64], Floats]]
@@ -347,28 +320,15 @@ def predict_sites(
         Per records: the records, the rows, predictions ``(site, day, target)``, with
         a single day for a static head; of a head with quantiles the median.
     """
-    spinup = 0 if causal else SPINUP_DAYS
-    forcing_columns = [task.forcing_names.index(n) for n in config.forcing]
-    attribute_columns = [task.attribute_names.index(n) for n in config.attributes]
     results = []
     for records in task.records:
         rows = records.rows(role)
         parts = []
         for first in range(0, len(rows), size):
             part = rows[first : first + size]
-            forcing, attributes = hide(
-                records, version.hidden, part, attributes=version.attributes
-            )
-            embedding = np.zeros((len(part), 1, 1), np.float32)
-            if version.embeddings is not None and config.kind != "lstm":
-                embedding = version.embeddings[records.name][part].astype(np.float32)
+            given = _whole_records(task, config, version, records, part)
             with torch.inference_mode():
-                answer = head(
-                    torch.from_numpy(embedding),
-                    torch.from_numpy(forcing[..., forcing_columns]),
-                    torch.from_numpy(attributes[:, attribute_columns]),
-                    spinup_days=spinup,
-                )
+                answer = head(**given, spinup_days=0 if causal else SPINUP_DAYS)
             if config.quantiles:
                 answer = answer[..., config.quantiles.index(MEDIAN)]
             if config.static:
@@ -377,6 +337,34 @@ def predict_sites(
         if parts:
             results.append((records, rows, np.concatenate(parts)))
     return results
+
+
+def _whole_records(
+    task: Task,
+    config: HeadConfig,
+    version: Version,
+    records: Records,
+    part: NDArray[np.int64],
+) -> dict[str, Tensor]:
+    """Return what a head is called with for whole records of some sites."""
+    forcing, attributes = hide(
+        records, version.hidden, part, attributes=version.attributes
+    )
+    embedding = np.zeros((len(part), 1, 1), np.float32)
+    if version.embeddings is not None and config.kind != "lstm":
+        embedding = version.embeddings[records.name][part].astype(np.float32)
+    columns = [task.forcing_names.index(n) for n in config.forcing]
+    static = [task.attribute_names.index(n) for n in config.attributes]
+    given = {
+        "embedding": embedding,
+        "forcing": forcing[..., columns],
+        "attributes": attributes[:, static],
+        "day_of_year": records.dates.day_of_year.to_numpy(np.float32),
+        "latitude": version.latitude(records, part),
+    }
+    if version.channels is not None:  # else the head computes what it needs
+        given["channels"] = version.process(records, part, config.channels)
+    return {name: torch.from_numpy(values) for name, values in given.items()}
 
 
 def score_sites(

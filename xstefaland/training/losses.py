@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -117,3 +117,136 @@ def cross_entropy_loss(predicted: Tensor, observed: Tensor) -> Tensor:
         likely, observed.nan_to_num(), reduction="none"
     )
     return loss.masked_fill(~valid, 0.0).sum() / valid.sum().clamp_min(1)
+
+
+LEAST_DAYS = 30
+"""Observed days of a window from which its KGE is taken."""
+
+LOW = 0.1
+"""Added to values before their logarithm, as a share of the site's deviation."""
+
+
+def kge_mix_loss(
+    predicted: Tensor, observed: Tensor, deviation: Tensor, floor: float = 0.1
+) -> Tensor:
+    """Mean of the NSE loss and of ``1 - KGE`` over windows.
+
+    KGE counts a peak that is too low twice, as variability and as bias. Windows with
+    fewer than :data:`LEAST_DAYS` observations count by the first part alone.
+
+    Parameters
+    ----------
+    predicted, observed, deviation, floor
+        As for :func:`basin_nse_loss`.
+
+    References
+    ----------
+    Gupta et al. (2009), J. Hydrol. 377, 80-91, eq. 9.
+    """
+    valid = ~observed.isnan()
+    count = valid.sum(1).clamp_min(1)
+    series = [
+        each.masked_fill(~valid, 0.0) for each in (predicted, observed.nan_to_num())
+    ]
+    means = [each.sum(1) / count for each in series]
+    apart = [
+        (each - mean.unsqueeze(1)).masked_fill(~valid, 0.0)
+        for each, mean in zip(series, means, strict=True)
+    ]
+    # a share of the floor keeps the root's slope finite and a dry window's ratio small
+    variances = [each.square().sum(1) / count + (LOW * floor) ** 2 for each in apart]
+    covariance = (apart[0] * apart[1]).sum(1) / count
+    ratio = (variances[0] / variances[1]).sqrt()
+    bias = (means[0] - means[1]) / (means[1].abs() + floor)
+    correlation = covariance / (variances[0] * variances[1]).sqrt()
+    apart_from_one = (correlation - 1).square() + (ratio - 1).square() + bias.square()
+    enough = (valid.sum(1) >= LEAST_DAYS).to(predicted.dtype)
+    loss = ((apart_from_one + 1e-6).sqrt() * enough).sum() / enough.sum().clamp_min(1)
+    return (loss + basin_nse_loss(predicted, observed, deviation, floor)) / 2
+
+
+def log_mix_loss(
+    predicted: Tensor, observed: Tensor, deviation: Tensor, floor: float = 0.1
+) -> Tensor:
+    """Mean of the NSE loss and of squared errors of logarithms, for low values.
+
+    Parameters
+    ----------
+    predicted, observed, deviation, floor
+        As for :func:`basin_nse_loss`. Values below 0 count as 0.
+    """
+    least = LOW * (deviation + floor).unsqueeze(1)
+    valid = ~observed.isnan()
+    logs = [
+        (each.clamp_min(0.0) + least).log()
+        for each in (predicted, observed.nan_to_num())
+    ]
+    error = (logs[0] - logs[1]).masked_fill(~valid, 0.0)
+    loss = error.square().sum() / valid.sum().clamp_min(1)
+    return (loss + basin_nse_loss(predicted, observed, deviation, floor)) / 2
+
+
+PointLoss = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+
+POINT_LOSSES: dict[str, PointLoss] = {
+    "nse": basin_nse_loss,
+    "mse": basin_nse_loss,
+    "kge": kge_mix_loss,
+    "log": log_mix_loss,
+    "cross_entropy": lambda predicted, observed, deviation, floor: cross_entropy_loss(
+        predicted, observed
+    ),
+}
+"""Losses of heads that give one value, by the name that a target or a run states. "mse"
+differs from "nse" by the deviation it is given: that of all observations."""
+
+PER_SITE = ("nse", "kge", "log")
+"""Of these, those that count errors in each site's own deviation."""
+
+PENALTY = 0.1
+"""Weight of the squares of the maps from attributes to level and spread."""
+
+
+def anomaly_loss(
+    predicted: Tensor,
+    observed: Tensor,
+    statistics: tuple[Tensor, Tensor],
+    levels: Sequence[float],
+) -> Tensor:
+    """Loss of standardised anomalies at each site.
+
+    Parameters
+    ----------
+    predicted : Tensor
+        Standardised anomalies ``(B, T, target)``, with `levels` as a last axis where
+        there are any.
+    observed : Tensor
+        Physical values ``(B, T, target)``; NaN observations are ignored.
+    statistics : tuple of Tensor
+        Mean and deviation of each site's observations ``(B, target)``.
+    levels : sequence of float
+        Quantiles, or none.
+    """
+    mean, deviation = (each.unsqueeze(1) for each in statistics)
+    standard = (observed - mean) / deviation
+    one = torch.ones_like(statistics[1])
+    if levels:
+        return pinball_loss(predicted, standard, one, levels, 0.0)
+    return basin_nse_loss(predicted, standard, one, 0.0)
+
+
+def site_statistics_loss(
+    predicted: tuple[Tensor, Tensor], statistics: tuple[Tensor, Tensor], unit: float
+) -> Tensor:
+    """Squared errors of sites' levels, and of the logarithms of their spreads.
+
+    Parameters
+    ----------
+    predicted, statistics : tuple of Tensor
+        Mean and deviation of each site ``(B, target)``, as believed and as observed.
+    unit : float
+        Deviation of all observations, in which levels count.
+    """
+    level = ((predicted[0] - statistics[0]) / unit).square().mean()
+    spread = (predicted[1].log() - statistics[1].log()).square().mean()
+    return level + spread

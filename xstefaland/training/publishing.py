@@ -11,9 +11,10 @@ from torch import nn
 
 from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.model import HeadConfig, StefaLand
+from xstefaland.model.process import SPINUP_DAYS
 from xstefaland.training.corpus import Corpus
-from xstefaland.training.fitting import head_statistics
 from xstefaland.training.pretraining import Pretraining, variable_statistics
+from xstefaland.training.scaling import head_statistics
 from xstefaland.training.tasks import Task
 from xstefaland.weights.card import READINGS, Card, EncoderReference
 from xstefaland.weights.files import Weights, save
@@ -25,7 +26,6 @@ REQUIRED = (
     ("temperature", "temperature_max", "temperature_min"),
 )
 PHYSICS_REQUIRED = (*REQUIRED, ("potential_evapotranspiration",))
-SPINUP_DAYS = 365
 Storage = Literal["float16", "float32"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,8 +27,18 @@ class Sample:
     embedding: Tensor  # (B, T, d)
     forcing: Tensor  # (B, T, forcing)
     attributes: Tensor  # (B, attribute)
+    channels: Tensor  # (B, T, channel)
+    day_of_year: Tensor  # (B, T)
+    latitude: Tensor  # (B,)
     observed: Tensor  # (B, T, 1)
-    deviation: Tensor  # (B, 1)
+    deviation: Tensor  # (B, 1), the unit of errors
+    statistics: Tensor  # (B, 2), mean and deviation of the site's observations
+
+    def inputs(self) -> dict[str, Any]:
+        """Return what a head is called with; its states start cold."""
+        names = ("embedding", "forcing", "attributes", "channels", "day_of_year")
+        given = {name: getattr(self, name) for name in (*names, "latitude")}
+        return {**given, "spinup_days": 0}
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,7 @@ class Place:
     row: int
     starts: NDArray[np.int64]
     deviation: float
+    statistics: tuple[float, float]
 
 
 class Sampler:
@@ -87,11 +99,15 @@ class Sampler:
         self.days = min(days + self.warmup, shortest)
         self.batch_size, self.full_share, self.seed = batch_size, full_share, seed
         self.versions = versions
-        self.embedded = config.kind != "lstm"
+        self.embedded, self.channels = config.kind != "lstm", config.channels
         self.forcing = [task.forcing_names.index(n) for n in config.forcing]
         self.attributes = [task.attribute_names.index(n) for n in config.attributes]
         training = [r.observed[r.rows("train")].ravel() for r in task.records]
-        self.overall = _deviation(np.concatenate(training))
+        self.overall = _statistics(np.concatenate(training))[1]
+        self.days_of_year = {
+            records.name: records.dates.day_of_year.to_numpy(np.float32)
+            for records in task.records
+        }
         self.places = self._places(task, per_site)
 
     def _places(self, task: Task, per_site: bool) -> list[Place]:
@@ -100,9 +116,10 @@ class Sampler:
         for records in task.records:
             for row in records.rows("train"):
                 starts = self._starts(records.observed[row])
-                own = _deviation(records.observed[row]) if per_site else self.overall
+                found = _statistics(records.observed[row])
+                unit = found[1] if per_site else self.overall
                 if len(starts):
-                    places.append(Place(records, int(row), starts, own))
+                    places.append(Place(records, int(row), starts, unit, found))
         if not places:
             raise InputError(
                 f"no training site has observations of {task.target.name!r} after the "
@@ -144,12 +161,16 @@ class Sampler:
             embedding,
             forcing[:, self.forcing],
             attributes[self.attributes],
+            made.process(records, site, self.channels, window),
+            self.days_of_year[records.name][window],
+            made.latitude(records, site),
             records.observed[site, window][:, None],
             np.array([place.deviation], np.float32),
+            np.array(place.statistics, np.float32),
         )
 
 
-def _deviation(values: Floats) -> float:
-    """Return the standard deviation of what is there, 0 where nothing is."""
+def _statistics(values: Floats) -> tuple[float, float]:
+    """Return mean and standard deviation of what is there, 0 where nothing is."""
     finite = values[np.isfinite(values)]
-    return float(finite.std()) if finite.size else 0.0
+    return (float(finite.mean()), float(finite.std())) if finite.size else (0.0, 0.0)

@@ -79,6 +79,10 @@ class Records:
         """Return the positions of the sites with a role."""
         return np.flatnonzero((self.sites["role"] == role).to_numpy())
 
+    def used(self) -> NDArray[np.int64]:
+        """Return the positions of the sites that are not dropped."""
+        return np.flatnonzero((self.sites["role"] != "dropped").to_numpy())
+
 
 @dataclass(frozen=True)
 class Task:

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xstefaland.errors import InputError
 from xstefaland.inference.blocks import Block, Encoder
 from xstefaland.inputs.formulas.climate import CLIMATE_INDICES
 from xstefaland.model import StefaLand
+from xstefaland.training.channels import Channels
 from xstefaland.training.periods import climate_of_stretches
 from xstefaland.training.tasks import Floats, Records, Task
 
@@ -32,6 +34,12 @@ Hidden = Mapping[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 Attributes = Mapping[str, Floats]
 """Attributes of each record, ``(site, attribute)``."""
 
+Placeless = Mapping[str, NDArray[np.bool_]]
+"""Sites of each record whose latitude is not known, ``(site,)``."""
+
+PLACELESS = 0.15
+"""Share of the sites that are so in training with hidden inputs."""
+
 
 @dataclass(frozen=True)
 class Version:
@@ -45,11 +53,56 @@ class Version:
         What the encoder makes of the rest; None for heads that take no embedding.
     attributes : mapping or None
         Attributes in place of the records' own, see :func:`other_climate`.
+    channels : Channels or None
+        Process channels, of heads that take some. They need precipitation and
+        temperature, which are never hidden, and potential evapotranspiration, which
+        follows from temperature and latitude: so they stay, but at `placeless` sites.
+    placeless : mapping or None
+        Sites that a head gets without latitude and channels, see
+        :func:`without_place`; None: no site.
     """
 
     hidden: Hidden | None
     embeddings: Cache | None
     attributes: Attributes | None = None
+    channels: Channels | None = None
+    placeless: Placeless | None = None
+
+    def latitude(self, records: Records, site: Any) -> Floats:
+        """Return the latitude of a site or of some, NaN where it is not known."""
+        found = records.latitude[site]
+        if self.placeless is None:
+            return found
+        unknown = self.placeless[records.name][site]
+        return np.where(unknown, np.float32(np.nan), found)
+
+    def process(
+        self,
+        records: Records,
+        site: Any,
+        wanted: Sequence[str],
+        days: slice = slice(None),
+    ) -> Floats:
+        """Return some process channels of a site or of some, ``(..., day, channel)``.
+
+        Raises
+        ------
+        InputError
+            When they were not computed.
+        """
+        if not wanted:
+            return np.empty((*np.shape(site), len(records.dates[days]), 0), np.float32)
+        if self.channels is None or not set(wanted) <= set(self.channels.names):
+            raise InputError(
+                "the head takes process channels: pass Version(..., "
+                "channels=cache_channels(task, config.channels, folder))"
+            )
+        columns = self.channels.columns(wanted)
+        kept = self.channels.values[records.name][site]
+        found = kept[..., days, :].astype(np.float32)[..., columns]
+        if self.placeless is not None:
+            found[self.placeless[records.name][site]] = np.nan
+        return found
 
 
 def drop_inputs(task: Task, required: Sequence[str], seed: int) -> Hidden:
@@ -74,6 +127,16 @@ def drop_inputs(task: Task, required: Sequence[str], seed: int) -> Hidden:
         attributes |= rng.random((count, 1)) < 0.4
         hidden[records.name] = forcing, attributes
     return hidden
+
+
+def without_place(task: Task, seed: int) -> Placeless:
+    """Draw the sites that a head gets as if their latitude were not known.
+
+    A user's Dataset may lack it, and with it potential evapotranspiration and all
+    channels: heads learn to answer without.
+    """
+    rng = np.random.default_rng(seed)
+    return {r.name: rng.random(len(r.sites)) < PLACELESS for r in task.records}
 
 
 def other_climate(task: Task, seed: int) -> Attributes:
@@ -176,7 +239,7 @@ def cache_embeddings(
     for records in task.records:
         path = folder / f"{records.name}.npy"
         if path.exists():
-            tell(len(_used(records)))
+            tell(len(records.used()))
         else:
             _embed(encoder, task, records, path, hidden, attributes, causal, tell)
         caches[records.name] = np.load(path, mmap_mode="r")
@@ -202,7 +265,7 @@ def _embed(
     shape = (count, days, config.d_model)
     out = np.lib.format.open_memmap(unfinished, "w+", np.float16, shape)
     day = records.dates.day_of_year.to_numpy(np.float32)
-    used = _used(records)
+    used = records.used()
     for first in range(0, len(used), AT_ONCE):
         part = used[first : first + AT_ONCE]
         forcing, attributes = hide(records, hidden, part, attributes=other)
@@ -220,8 +283,3 @@ def _embed(
         tell(len(part))
     out.flush()
     unfinished.rename(path)
-
-
-def _used(records: Records) -> NDArray[np.int64]:
-    """Positions of the sites that are not dropped."""
-    return np.flatnonzero(records.sites["role"] != "dropped")

@@ -12,7 +12,7 @@ from typing import Any
 from xstefaland.inputs.requirements import range_problems
 
 TRANSFORMS = ("linear", "log1p", "logit")
-LOSSES = ("nse", "mse", "cross_entropy")
+LOSSES = ("nse", "mse", "kge", "log", "cross_entropy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +33,10 @@ class TargetSpec:
         Depth below the surface that it is measured at [m].
     transform : {"linear", "log1p", "logit"}
         Applied to the observations before scaling; ``"logit"`` is for probabilities.
-    loss : {"nse", "mse", "cross_entropy"}
+    loss : {"nse", "mse", "kge", "log", "cross_entropy"}
         Trained on squared errors in units of each site's own variance, on squared
-        errors, or on the likelihood of a yes or no.
+        errors, on the first with half of the weight on the KGE of each window or on
+        errors of logarithms, or on the likelihood of a yes or no.
 
     Examples
     --------

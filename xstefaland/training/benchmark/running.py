@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -140,8 +141,8 @@ def run_benchmark(
                   opened, runs, bar)
             for piece in pieces
         ]  # fmt: skip
-    for target in tasks:
-        shutil.rmtree(runs / target / "embeddings", ignore_errors=True)
+    for target, cache in product(tasks, ("embeddings", "channels")):
+        shutil.rmtree(runs / target / cache, ignore_errors=True)
     sites = [
         task.sites.assign(target=target, fold=labels[target])
         for target, task in tasks.items()

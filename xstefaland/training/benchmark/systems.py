@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xstefaland.model import StefaLand
+from xstefaland.model import HeadConfig, StefaLand
+from xstefaland.model.process import CHANNELS
 from xstefaland.training import choices
 from xstefaland.training.benchmark import tabular
+from xstefaland.training.channels import Channels, cache_channels
 from xstefaland.training.fitting import Finetuning, Predicted, fit, predict_sites
 from xstefaland.training.tasks import Task
-from xstefaland.training.versions import Version, cache_embeddings
+from xstefaland.training.versions import Cache, Version, cache_embeddings
 from xstefaland.weights.files import Weights
 
 Reader = Literal["pretrained", "random", "zero"]
@@ -73,9 +75,9 @@ class Head:
         """Train on the training sites, or go on; predict those held out."""
         width = int(work.encoder.card.config["d_model"])
         config = choices.head_config(work.task, self.head, width, causal=False)
-        version = Version(None, None)
+        version = Version(None, None, channels=_channels(work, config))
         if config.kind != "lstm":
-            version = _embedded(work, self.encoder)
+            version = replace(version, embeddings=_embedded(work, self.encoder))
         updates = work.settings.updates
         head = fit(
             work.task,
@@ -108,22 +110,28 @@ class Table:
 System = Head | Table
 
 
-def _embedded(work: Work, reader: Reader) -> Version:
+def _channels(work: Work, config: HeadConfig) -> Channels | None:
+    """Compute process channels of all sites once for a target."""
+    if not config.channels:
+        return None
+    return cache_channels(work.whole, CHANNELS, work.shared / "channels")
+
+
+def _embedded(work: Work, reader: Reader) -> Cache:
     """Embed all sites once for a target, whatever the fold."""
     if reader == "zero":
         width = int(work.encoder.card.config["d_model"])
         nothing = np.zeros((), np.float16)
-        zeros = {
+        return {
             records.name: np.broadcast_to(nothing, (*records.observed.shape, width))
             for records in work.whole.records
         }
-        return Version(None, zeros)
     model = _model(work.encoder)
     if reader == "random":
         model = randomised(model)
     folder = work.shared / "embeddings" / reader
     precision = work.settings.precision
-    return Version(None, cache_embeddings(model, work.whole, folder, None, precision))
+    return cache_embeddings(model, work.whole, folder, None, precision)
 
 
 @cache
@@ -160,8 +168,10 @@ SYSTEMS: dict[str, System] = {
     "no_resconn": Head("no_resconn"),
     "ablation": Head("resconn", "random"),
     "zero": Head("resconn", "zero"),
-    "linear-probe": Head("linear"),
+    "linear-probe": Head("linear-plain"),
+    "resconn-plain": Head("resconn-plain"),
     "lstm": Head("lstm"),
+    "lstm-plain": Head("lstm-plain"),
     "resconn-hbv": Head("resconn-hbv"),
     "no_resconn-hbv": Head("no_resconn-hbv"),
     "lstm-hbv": Head("lstm-hbv"),
@@ -172,8 +182,3 @@ SYSTEMS: dict[str, System] = {
     "boosted": Table(tabular.boosted),
 }
 """Every system by its name; a new one is one line."""
-
-
-def with_seed(settings: Finetuning, seed: int) -> Finetuning:
-    """Return the same budget with another seed."""
-    return replace(settings, seed=seed)
