@@ -374,7 +374,7 @@ def _versions(run: Run) -> list[Version]:
     full = Version(None, None, channels=_channels(run))
     hidden = replace(full, hidden=dropped, attributes=climate, placeless=placeless)
     versions = {"full": full, "dropped": hidden}
-    if run.config.kind != "lstm":
+    if run.config.embedded:
         run.bar.unit = " sites"
         run.bar.reset(2 * sum(len(records.used()) for records in task.records))
         for name, version in versions.items():

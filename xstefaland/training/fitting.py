@@ -351,7 +351,7 @@ def _whole_records(
         records, version.hidden, part, attributes=version.attributes
     )
     embedding = np.zeros((len(part), 1, 1), np.float32)
-    if version.embeddings is not None and config.kind != "lstm":
+    if version.embeddings is not None and config.embedded:
         embedding = version.embeddings[records.name][part].astype(np.float32)
     columns = [task.forcing_names.index(n) for n in config.forcing]
     static = [task.attribute_names.index(n) for n in config.attributes]

@@ -99,7 +99,7 @@ class Sampler:
         self.days = min(days + self.warmup, shortest)
         self.batch_size, self.full_share, self.seed = batch_size, full_share, seed
         self.versions = versions
-        self.embedded, self.channels = config.kind != "lstm", config.channels
+        self.embedded, self.channels = config.embedded, config.channels
         self.forcing = [task.forcing_names.index(n) for n in config.forcing]
         self.attributes = [task.attribute_names.index(n) for n in config.attributes]
         training = [r.observed[r.rows("train")].ravel() for r in task.records]

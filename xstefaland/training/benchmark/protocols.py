@@ -120,8 +120,8 @@ _FLOW = {"streamflow": "streamflow"}
 _FLOW_SCORES = ("nse", "kge", "rmse", "ubrmse", "corr", "fhv", "flv", "pbias")
 _FLOW_SYSTEMS = (
     "resconn", "no_resconn", "ablation", "zero", "linear-probe", "resconn-plain",
-    "lstm", "lstm-plain", "linear",
-    "random_forest", "boosted", "resconn-hbv", "lstm-hbv", "no_resconn-hbv",
+    "resconn_additive", "lstm", "lstm-plain", "dlinear", "informer", "reformer",
+    "linear", "random_forest", "boosted", "resconn-hbv", "lstm-hbv", "no_resconn-hbv",
     "ablation-hbv",
 )  # fmt: skip
 _DAILY = Finetuning(updates=1500, batch_size=32)
@@ -129,8 +129,8 @@ _PUB = slice("1989-10-01", "2008-09-30")
 _CAMELS = _one("camels", datasets.camels_us, product="era5land")
 _MOISTURE_SYSTEMS = (
     "resconn", "no_resconn", "ablation", "zero", "linear-probe", "resconn-plain",
-    "lstm", "lstm-plain", "linear",
-    "random_forest", "boosted",
+    "resconn_additive", "lstm", "lstm-plain", "dlinear", "informer", "reformer",
+    "linear", "random_forest", "boosted",
 )  # fmt: skip
 _POINTS = Finetuning(updates=400, batch_size=128)
 _POINT_SYSTEMS = (

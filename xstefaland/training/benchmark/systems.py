@@ -76,7 +76,7 @@ class Head:
         width = int(work.encoder.card.config["d_model"])
         config = choices.head_config(work.task, self.head, width, causal=False)
         version = Version(None, None, channels=_channels(work, config))
-        if config.kind != "lstm":
+        if config.embedded:
             version = replace(version, embeddings=_embedded(work, self.encoder))
         updates = work.settings.updates
         head = fit(
@@ -172,6 +172,10 @@ SYSTEMS: dict[str, System] = {
     "resconn-plain": Head("resconn-plain"),
     "lstm": Head("lstm"),
     "lstm-plain": Head("lstm-plain"),
+    "resconn_additive": Head("resconn_additive"),
+    "dlinear": Head("dlinear"),
+    "informer": Head("informer"),
+    "reformer": Head("reformer"),
     "resconn-hbv": Head("resconn-hbv"),
     "no_resconn-hbv": Head("no_resconn-hbv"),
     "lstm-hbv": Head("lstm-hbv"),
