@@ -8,7 +8,7 @@ Source: the scores of neuralhydrology, https://doi.org/10.21105/joss.04050
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 
 import numpy as np
@@ -127,11 +127,11 @@ def _of_peaks(
     return named(whole(kernel, dim, obs, sim), obs, name, units)
 
 
-def _day_numbers(obs: xr.DataArray, dim: object) -> Array:
+def _day_numbers(obs: xr.DataArray, dim: Hashable) -> Array:
     """Position of each label in days; without dates they follow each other."""
-    index = obs.indexes.get(dim)  # type: ignore[call-overload]
+    index = obs.indexes.get(dim)
     if index is None or not hasattr(index, "as_unit"):
-        return np.arange(obs.sizes[dim], dtype=np.float64)  # type: ignore[index]
+        return np.arange(obs.sizes[dim], dtype=np.float64)
     return np.asarray((index - index[0]) / np.timedelta64(1, "D"), np.float64)
 
 
@@ -153,7 +153,7 @@ def _complete(peaks: Days, days: Array, window: int) -> Days:
     """Keep the peaks with every day within the window."""
     inside = peaks[(peaks >= window) & (peaks + window < len(days))]
     span = days[inside + window] - days[inside - window]
-    return inside[span == 2 * window]
+    return np.asarray(inside[span == 2 * window])
 
 
 def _timing(obs: Array, sim: Array, days: Array, window: int) -> float:

@@ -60,7 +60,7 @@ def pinball(
     levels = _levels(sim, quantile)
     obs, sim = pairs(obs, sim, dim)
     error = obs - sim
-    loss = xr.where(error >= 0, levels * error, (levels - 1) * error)
+    loss = (levels * error).where((error >= 0) | error.isnull(), (levels - 1) * error)
     return named(mean(loss, dim), obs, "quantile loss", "{}")
 
 
@@ -118,7 +118,7 @@ def crps_ensemble(
     >>> crps_ensemble(obs, xr.DataArray([[0.0, 2.0]], dims=("time", "member"))).item()
     0.5
     """
-    if isinstance(sim, xr.DataArray) and member not in sim.dims:
+    if member not in getattr(sim, "dims", (member,)):
         raise InputError(
             f"sim has no dim {member!r}, its dims are {sim.dims}; pass member="
         )
@@ -185,7 +185,7 @@ def coverage(
 
 def _levels(sim: xr.DataArray, quantile: str) -> xr.DataArray:
     """Return the levels that label a dim of quantiles."""
-    if isinstance(sim, xr.DataArray) and quantile in sim.indexes:
+    if quantile in getattr(sim, "indexes", ()):
         levels = sim[quantile].astype(float).reset_coords(drop=True)
         if ((levels > 0) & (levels < 1)).all():
             return levels

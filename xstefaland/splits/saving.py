@@ -112,6 +112,6 @@ def _from_csv(path: Path) -> xr.DataArray:
             f"path={str(path)!r} has the columns {list(table)}; needed are the labels "
             "and 'fold'"
         )
-    (dim, *_) = (name for name in table if name != "fold")
+    dim = next(str(name) for name in table if name != "fold")
     values = table["fold"].astype(np.int64).to_numpy()
     return xr.DataArray(values, {dim: table[dim].to_list()}, dim, name="fold")

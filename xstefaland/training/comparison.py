@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -262,9 +262,8 @@ def paired(scores: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
     DataFrame
         One row per pair: ``difference``, ``low``, ``high``, ``sites``.
     """
-    values, centre = ("nse", np.median)
-    if _static(scores):
-        values, centre = (static_scores.ERROR, np.mean)
+    values = static_scores.ERROR if _static(scores) else "nse"
+    centre: Callable[..., Any] = np.mean if _static(scores) else np.median
     table = scores.pivot_table(index="site", columns="system", values=values)
     own = scores["system"].iloc[0]
     rows = {}

@@ -23,7 +23,7 @@ from xstefaland.training.benchmark import (
     run_benchmark,
 )
 from xstefaland.training.fitting import Finetuning
-from xstefaland.weights import Weights
+from xstefaland.weights import TargetSpec, Weights
 
 SHORT = Finetuning(
     updates=3, batch_size=4, days=60, warmup=10, precision="float32",
@@ -231,9 +231,12 @@ def test_every_protocol_reads_its_data(real_data: Path, name, encoder, tmp_path:
 
 
 def test_a_table_of_ones_own(encoder, tmp_path: Path):
-    """Any estimator of scikit-learn is a system in one line."""
+    """Any estimator of scikit-learn is a system in one line, any quantity a target."""
     from sklearn.dummy import DummyRegressor
 
     mean = Table(lambda probability, seed: DummyRegressor())
-    outcome = run(FLOW, encoder, tmp_path, systems=["mean"], own={"mean": mean})
+    level = TargetSpec(name="lake_level", units="mm d-1")
+    protocol = replace(FLOW, targets={level: "flow"})
+    outcome = run(protocol, encoder, tmp_path, systems=["mean"], own={"mean": mean})
     assert (outcome.scores["nse"] <= 0.01).all()
+    assert set(outcome.scores["target"]) == {"lake_level"}

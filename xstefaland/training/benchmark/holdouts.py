@@ -59,7 +59,9 @@ def blocks(folds: int) -> Split:
         known = sites[["lat", "lon"]].notna().all(axis=1).to_numpy()
         position = sites.loc[known, ["lat", "lon"]].to_numpy()
         out = np.full(len(sites), -1)
-        out[known] = splits.spatial_blocks(*position.T, folds=folds).values
+        latitude, longitude = position.T
+        found = splits.spatial_blocks(latitude, longitude, folds)
+        out[known] = found.values
         return out
 
     return split

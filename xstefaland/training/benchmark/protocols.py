@@ -12,6 +12,7 @@ from xstefaland import datasets
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.holdouts import Split
 from xstefaland.training.fitting import Finetuning
+from xstefaland.weights.targets import TargetSpec
 
 Reader = Callable[[Path], Mapping[str, xr.Dataset]]
 
@@ -26,7 +27,7 @@ class Protocol:
         Of files, and of the page.
     data : callable
         From the folder of data to Datasets by name, as :func:`finetune` takes them.
-    targets : mapping of str to str
+    targets : mapping of str or TargetSpec to str
         Target to the variable that holds its observations.
     split : callable
         From the table of sites to a fold for each, see
@@ -78,7 +79,7 @@ class Protocol:
     name: str
     title: str
     data: Reader
-    targets: Mapping[str, str]
+    targets: Mapping[str, str] | Mapping[TargetSpec, str]
     split: Split
     systems: tuple[str, ...]
     scores: tuple[str, ...]

@@ -183,8 +183,9 @@ def _tasks(
     for target, observed in protocol.targets.items():
         others = set(protocol.targets.values()) - {observed}
         inputs = {name: ds.drop_vars(others) for name, ds in sets.items()}
+        spec = choices.find_target(target)
         task = read_task(
-            inputs, choices.find_target(target), asked, observed, Hints(),
+            inputs, spec, asked, observed, Hints(),
             period, protocol.minimum_days, protocol.extra,
         )  # fmt: skip
         folds = protocol.split(task.sites)
@@ -193,7 +194,7 @@ def _tasks(
         problems = [] if (folds >= 0).any() else ["no site is in any fold"]
         if problems:
             raise InputError(join_problems(f"{protocol.name} cannot be run", problems))
-        tasks[target], labels[target] = task, folds
+        tasks[spec.name], labels[spec.name] = task, folds
     return tasks, labels
 
 
@@ -241,8 +242,6 @@ def _done(
     """Do a piece of work, or take what it gave from its folder."""
     folder = runs / piece.folder
     result = folder / "scores.csv"
-    names = {"target": piece.target, "system": piece.system, "fold": piece.fold}
-    names["seed"] = piece.seed
     if not result.exists():
         folder.mkdir(parents=True, exist_ok=True)
         bar.set_description(f"{piece.system}, fold {piece.fold}")
@@ -269,7 +268,9 @@ def _done(
         unfinished.rename(result)
         (folder / "checkpoint.pt").unlink(missing_ok=True)
     bar.update()
-    return pd.read_csv(result, dtype={"site": str}).assign(**names)
+    return pd.read_csv(result, dtype={"site": str}).assign(
+        target=piece.target, system=piece.system, fold=piece.fold, seed=piece.seed
+    )
 
 
 def _scored(results: Predicted, task: Task, protocol: Protocol) -> pd.DataFrame:
@@ -310,7 +311,7 @@ def _about(
 ) -> dict[str, object]:
     """Say what was run, and how far the encoder had seen the sites before."""
     scored = set(scores["site"])
-    label = {}
+    label: dict[str, str] = {}
     for task in tasks.values():
         label |= dict(zip(task.sites["site"], task.sites["label"], strict=True))
     kept_out = {site.rsplit("-", 1)[-1] for site in encoder.card.left_out}

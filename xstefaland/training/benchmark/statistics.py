@@ -101,7 +101,7 @@ def paired(scores: pd.DataFrame, name: str) -> pd.DataFrame:
         for other in others:
             pair = [part[part["system"] == system] for system in (own, other)]
             find = _static_difference if ERROR in part else _series_difference
-            value, low, high, sites = find(*pair, name)
+            value, low, high, sites = find(pair[0], pair[1], name)
             row = {"target": target, "pair": f"{own} - {other}", "difference": value}
             row |= {"low": low, "high": high, "sites": sites}
             rows.append(row | {"clear": bool(low > 0 or high < 0)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,8 @@ import numpy as np
 from xstefaland.model import HeadConfig, StefaLand
 from xstefaland.model.process import CHANNELS
 from xstefaland.training import choices
-from xstefaland.training.benchmark import tabular
+from xstefaland.training.benchmark import tabular, vectors
+from xstefaland.training.benchmark.vectors import Vectors
 from xstefaland.training.channels import Channels, cache_channels
 from xstefaland.training.fitting import Finetuning, Predicted, fit, predict_sites
 from xstefaland.training.tasks import Task
@@ -64,20 +65,24 @@ class Head:
     ----------
     head : str or mapping
         Form or entries of :class:`~xstefaland.model.HeadConfig`.
-    encoder : {"pretrained", "random", "zero"}
-        What it reads.
+    encoder : {"pretrained", "random", "zero"} or callable
+        What it reads; vectors of others by
+        :func:`~xstefaland.training.benchmark.vectors.given`.
     """
 
     head: str | Mapping[str, Any]
-    encoder: Reader = "pretrained"
+    encoder: Reader | Vectors = "pretrained"
 
     def run(self, work: Work) -> Predicted:
         """Train on the training sites, or go on; predict those held out."""
-        width = int(work.encoder.card.config["d_model"])
+        cache, width = None, int(work.encoder.card.config["d_model"])
+        if callable(self.encoder):
+            cache = self.encoder(work.task)
+            width = next(iter(cache.values())).shape[-1]
         config = choices.head_config(work.task, self.head, width, causal=False)
-        version = Version(None, None, channels=_channels(work, config))
-        if config.embedded:
-            version = replace(version, embeddings=_embedded(work, self.encoder))
+        if config.embedded and not callable(self.encoder):
+            cache = _embedded(work, self.encoder)
+        version = Version(None, cache, channels=_channels(work, config))
         updates = work.settings.updates
         head = fit(
             work.task,
@@ -172,6 +177,7 @@ SYSTEMS: dict[str, System] = {
     "resconn-plain": Head("resconn-plain"),
     "lstm": Head("lstm"),
     "lstm-plain": Head("lstm-plain"),
+    "attribute-vectors": Head("resconn", vectors.climate_components),
     "resconn_additive": Head("resconn_additive"),
     "dlinear": Head("dlinear"),
     "informer": Head("informer"),

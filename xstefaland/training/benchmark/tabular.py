@@ -158,4 +158,4 @@ def _predict(model: Any, features: Floats, task: Task) -> Floats:
     else:
         answer = model.predict(features)
     limited = np.clip(answer, task.target.minimum, task.target.maximum)
-    return limited[:, None].astype(np.float32)
+    return np.asarray(limited[:, None], np.float32)
