@@ -176,6 +176,19 @@ def test_neighbours_of_a_held_out_site_teach_nobody():
     assert holdouts.roles(np.array([0, 1, 2, 1]), 0, near)[1] == "train"
 
 
+def test_blocks_are_dealt_whole():
+    """More blocks than folds: sites together stay together, folds are scattered."""
+    lat = np.repeat(np.linspace(-60, 60, 12), 10)
+    sites = pd.DataFrame({"lat": lat, "lon": np.tile(np.arange(10) / 10, 12)})
+    sites.loc[3, "lat"] = np.nan
+    folds = holdouts.blocks(3, 12)(sites)
+    assert folds[3] == -1
+    by_row = pd.Series(folds).where(folds >= 0).groupby(lat)
+    assert (by_row.nunique() == 1).all()
+    assert by_row.first().value_counts().tolist() == [4, 4, 4]
+    assert set(holdouts.blocks(3)(sites)) == {-1, 0, 1, 2}
+
+
 def test_static_targets(encoder, tmp_path: Path):
     """Several targets of one Dataset, none an input of the other's."""
 

@@ -52,16 +52,27 @@ def at_random(folds: int) -> Split:
     return split
 
 
-def blocks(folds: int) -> Split:
-    """Cluster sites into blocks by position; sites without one stay in training."""
+def blocks(folds: int, number: int | None = None) -> Split:
+    """Cluster sites into blocks by position; sites without one stay in training.
+
+    Parameters
+    ----------
+    folds : int
+        Number of folds.
+    number : int, optional
+        Number of blocks, which are dealt to the folds at random; default: one a fold.
+    """
 
     def split(sites: pd.DataFrame) -> Folds:
         known = sites[["lat", "lon"]].notna().all(axis=1).to_numpy()
         position = sites.loc[known, ["lat", "lon"]].to_numpy()
         out = np.full(len(sites), -1)
         latitude, longitude = position.T
-        found = splits.spatial_blocks(latitude, longitude, folds)
-        out[known] = found.values
+        found = splits.spatial_blocks(latitude, longitude, number or folds).values
+        dealt = np.arange(folds)
+        if number is not None:
+            dealt = np.random.default_rng(0).permutation(number) % folds
+        out[known] = dealt[found]
         return out
 
     return split

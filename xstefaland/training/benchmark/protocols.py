@@ -118,7 +118,7 @@ def _soils(folder: Path) -> dict[str, xr.Dataset]:
 
 
 _FLOW = {"streamflow": "streamflow"}
-_FLOW_SCORES = ("nse", "kge", "rmse", "ubrmse", "corr", "fhv", "flv", "pbias")
+_FLOW_SCORES = ("nse", "rmse", "kge", "ubrmse", "corr", "fhv", "flv", "pbias")
 _FLOW_SYSTEMS = (
     "resconn", "no_resconn", "ablation", "zero", "linear-probe", "resconn-plain",
     "resconn_additive", "lstm", "lstm-plain", "dlinear", "informer", "reformer",
@@ -254,10 +254,10 @@ _ALL = (
     ),
     Protocol(
         name="soil-composition",
-        title="Clay, sand and silt from other attributes: spatial blocks",
+        title="Clay, sand and silt from other attributes: a hundred blocks in five folds",
         data=_soils,
         targets={"clay": "clay", "sand": "sand", "silt": "silt"},
-        split=holdouts.blocks(5),
+        split=holdouts.blocks(5, 100),
         systems=_POINT_SYSTEMS,
         scores=("r2", "corr", "rmse"),
         settings=_POINTS,
