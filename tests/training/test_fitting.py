@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from sklearn.linear_model import Ridge
 
 from xstefaland.errors import InputError
 from xstefaland.inference.plans import plan_encoder
@@ -23,7 +24,7 @@ from xstefaland.training.fitting import (
     predict_sites,
     score_sites,
 )
-from xstefaland.training.scaling import head_statistics, scale
+from xstefaland.training.scaling import PENALTY, head_statistics, scale
 from xstefaland.training.tasks import Task, make_task, read_records
 from xstefaland.training.versions import Version, cache_embeddings, drop_inputs
 from xstefaland.weights import TARGETS, TargetSpec
@@ -247,12 +248,17 @@ def test_level_and_spread_of_sites_are_learned_apart_from_their_anomalies():
     )  # fmt: skip
     head = fit(made, config, BARE, short(250, learning_rate=1e-2))
     ((_, rows, answer),) = predict_sites(head, made, config, BARE[0])
-    given = torch.from_numpy(np.stack([clay, high], -1)[rows])
-    with torch.no_grad():
-        features = head.features(torch.zeros(len(rows), 1, len(config.forcing)), given)
-        believed = [each[:, 0].numpy() for each in head.statistics(features[1])]
-    assert abs(believed[0] - level[rows]).max() < 0.3 * level[rows].std()
-    assert abs(np.log(believed[1] / spread[rows])).max() < 0.15
+    train = np.stack([clay, high], -1)[:8].astype(np.float64)
+    scaled = (train - train.mean(0)) / train.std(0)
+    unit = records.observed[:8].std()
+    for layer, wanted in (
+        (head.level, (level[:8] - records.observed[:8].mean()) / unit),
+        (head.log_spread, np.log(spread[:8] / unit)),
+    ):
+        expected = Ridge(alpha=PENALTY).fit(scaled, wanted)
+        weight = layer.weight.detach().numpy()[0]
+        np.testing.assert_allclose(weight, [*expected.coef_, 0, 0], atol=1e-3)
+        assert layer.bias.item() == pytest.approx(expected.intercept_, abs=1e-3)
     found = answer[..., 0]
     corr = [np.corrcoef(a, b)[0, 1] for a, b in zip(found, wet[rows], strict=True)]
     assert min(corr) > 0.9

@@ -14,7 +14,6 @@ from xstefaland.training.losses import (
     kge_mix_loss,
     log_mix_loss,
     pinball_loss,
-    site_statistics_loss,
 )
 from xstefaland.weights.targets import LOSSES
 
@@ -131,11 +130,3 @@ def test_anomalies_count_in_the_station_s_own_deviation():
     levels = predicted.unsqueeze(-1).expand(-1, -1, -1, 3)
     loss = anomaly_loss(levels, observed, statistics, (0.1, 0.5, 0.9))
     assert loss.item() == pytest.approx((0.1 + 0.5 + 0.9) / 3, rel=1e-4)
-
-
-def test_site_statistics_by_hand():
-    """A level off by half a unit, a spread twice too large."""
-    known = torch.tensor([[0.2]]), torch.tensor([[0.05]])
-    believed = torch.tensor([[0.25]]), torch.tensor([[0.1]])
-    loss = site_statistics_loss(believed, known, unit=0.1)
-    assert loss.item() == pytest.approx(0.25 + torch.tensor(2.0).log().item() ** 2)

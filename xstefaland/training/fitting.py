@@ -20,12 +20,10 @@ from xstefaland.model import HeadConfig, build_head
 from xstefaland.model.heads import AnomalyHead
 from xstefaland.model.process import SPINUP_DAYS
 from xstefaland.training.losses import (
-    PENALTY,
     PER_SITE,
     POINT_LOSSES,
     anomaly_loss,
     pinball_loss,
-    site_statistics_loss,
 )
 from xstefaland.training.sampling import Sample, Sampler
 from xstefaland.training.scaling import scale
@@ -227,34 +225,21 @@ def _loss(
     low = settings.precision == "bfloat16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         if isinstance(head, AnomalyHead):
-            anomaly, static = head.raw(**sample.inputs())
+            anomaly, _ = head.raw(**sample.inputs())
             predicted = anomaly.transpose(-1, -2) if config.quantiles else anomaly
         else:
             predicted = head(**sample.inputs())
     # HBV's other fluxes are free
     predicted = predicted[:, sampler.warmup :, :1].float()
     if isinstance(head, AnomalyHead):
-        known = (
-            sample.statistics[:, :1],
-            sample.statistics[:, 1:].clamp_min(max(floor, 1e-6)),
-        )
-        loss = anomaly_loss(predicted, observed, known, config.quantiles)
-        return loss + _site_loss(head, static, known, max(sampler.overall, 1e-6))
+        mean, spread = sample.statistics.tensor_split(2, -1)
+        known = mean, spread.clamp_min(max(floor, 1e-6))
+        return anomaly_loss(predicted, observed, known, config.quantiles)
     if config.quantiles:
         levels = config.quantiles
         return pinball_loss(predicted, observed, sample.deviation, levels, floor)
     point_loss = POINT_LOSSES[_loss_name(settings, target)]
     return point_loss(predicted, observed, sample.deviation, floor)
-
-
-def _site_loss(
-    head: AnomalyHead, static: Tensor, known: tuple[Tensor, Tensor], unit: float
-) -> Tensor:
-    """Loss of what a head believes of its sites, with a penalty on belief."""
-    loss = site_statistics_loss(head.statistics(static), known, unit)
-    for layer in (head.level, head.log_spread):
-        loss = loss + PENALTY * layer.weight.square().sum()
-    return loss
 
 
 def _save(
