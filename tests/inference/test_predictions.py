@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+import xstefaland
 from xstefaland.inference.batches import Limit
 from xstefaland.inference.blocks import Block, Encoder, embed_block
 from xstefaland.inference.loaded import Reference
+from xstefaland.inference.plans import requirements
 from xstefaland.inference.predictions import Ceiling, HeadTask, predict_block
-from xstefaland.testing import tiny_head, tiny_weights
+from xstefaland.inputs.hints import Hints
+from xstefaland.inputs.prepare import prepare
+from xstefaland.model.process import CHANNELS, WEATHER
+from xstefaland.testing import example_points, tiny_head, tiny_weights
 
 LEVELS = (0.1, 0.5, 0.9)
 TARGETS = ("streamflow", "soil_moisture")
@@ -191,3 +196,46 @@ def test_a_gap_in_hbvs_weather_is_filled(weights: Any, encoder: Encoder) -> None
     filled, none = (predict_block(encoder, heads, each)[0] for each in (missing, dry))
     assert np.isfinite(filled).all()
     assert filled[0, 60:90].sum() > none[0, 60:90].sum() + 3
+
+
+@pytest.mark.parametrize("form", ["direct", "anomaly"])
+def test_channels_and_place_come_from_the_dataset_itself(
+    weights: Any, same: Any, form: str
+) -> None:
+    """Nothing is passed: lazy as eager, and as by hand from the forcing read."""
+    head = tiny_head(
+        weights, forcing=WEATHER, channels=CHANNELS, place=True, kind="lstm", form=form
+    )
+    ds = example_points(3, 420)
+    eager = xstefaland.predict(ds, "streamflow", head=head, weights=weights)
+    lazy = xstefaland.predict(
+        ds.chunk(site=1), "streamflow", head=head, weights=weights
+    )
+    same(lazy.values, eager.values)
+    read = prepare(ds, requirements(weights, head), Hints.of())
+    names = [spec.name for spec in requirements(weights, head).forcing]
+    columns = [names.index(name) for name in WEATHER]
+    with torch.inference_mode():
+        expected = head.model()(
+            torch.zeros(3, 1, 1),
+            torch.from_numpy(np.ascontiguousarray(read.forcing.values[..., columns])),
+            torch.from_numpy(ds.elevation.values[:, None]),
+            day_of_year=torch.from_numpy(ds.time.dt.dayofyear.values.astype("f4")),
+            latitude=torch.from_numpy(ds.latitude.values.astype("f4")),
+        )
+    same(eager.values, expected[..., 0].numpy())
+
+
+def test_without_latitude_there_are_neither_channels_nor_season(weights: Any) -> None:
+    """The answer is another one, and still one."""
+    head = tiny_head(
+        weights, forcing=WEATHER, channels=CHANNELS, place=True, kind="lstm"
+    )
+    ds = example_points(2, 60)
+    known = xstefaland.predict(ds, "streamflow", head=head, weights=weights)
+    with pytest.warns(UserWarning, match="the latitude of the sites is unknown"):
+        unknown = xstefaland.predict(
+            ds.drop_vars("latitude"), "streamflow", head=head, weights=weights
+        )
+    assert unknown.notnull().all()
+    assert not np.allclose(known, unknown, atol=1e-3)

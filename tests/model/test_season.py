@@ -137,7 +137,7 @@ def test_series_and_sites_are_apart() -> None:
             )
 
 
-@given(st.integers(2, 1200), st.floats(0, 1), st.integers(0, 99), st.data())
+@given(st.integers(2, 800), st.floats(0, 1), st.integers(0, 99), st.data())
 def test_read_causally_no_later_day_changes_a_bit(
     days: int, share: float, seed: int, data: st.DataObject
 ) -> None:

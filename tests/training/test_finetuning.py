@@ -86,7 +86,7 @@ def test_a_head_learns_and_predicts_at_once(encoder, tmp_path: Path):
         ds.isel(site=slice(0, 9)), encoder, settings=settings, folds=3, folder=tmp_path
     )
     scores = pd.read_csv(tmp_path / "scores.csv")
-    assert sorted(scores["system"].unique()) == ["lstm", "resconn"]
+    assert sorted(scores["system"].unique()) == ["lstm", "lstm-plain", "resconn"]
     assert (scores.groupby("system").size() == 9).all()
     assert (scores.groupby("system")["nse"].median() > 0.7).all()
     flow = xstefaland.predict(rest, "streamflow", head=head, weights=encoder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from sklearn.linear_model import Ridge
 
 from xstefaland.errors import InputError
 from xstefaland.inference.plans import plan_encoder
@@ -22,7 +24,7 @@ from xstefaland.training.fitting import (
     predict_sites,
     score_sites,
 )
-from xstefaland.training.scaling import head_statistics, scale
+from xstefaland.training.scaling import PENALTY, head_statistics, scale
 from xstefaland.training.tasks import Task, make_task, read_records
 from xstefaland.training.versions import Version, cache_embeddings, drop_inputs
 from xstefaland.weights import TARGETS, TargetSpec
@@ -199,6 +201,67 @@ def test_probabilities_are_learned_by_their_likelihood():
     observed = records.observed[rows]
     assert before.mean() == pytest.approx(observed.mean(), abs=0.15)
     assert ((answer[..., 0] > 0.5) == (observed == 1)).mean() > 0.97
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "match"),
+    [
+        ("huber", None, "there are nse, mse, kge, log"),
+        ("cross_entropy", None, "is of probabilities alone"),
+        ("kge", SHARE, "whose loss is 'cross_entropy'"),
+    ],
+)
+def test_losses_that_are_refused(task, loss, target, match):
+    """Unknown ones, and those of the other kind of target."""
+    given = task if target is None else replace(task, target=target)
+    with pytest.raises(InputError, match=match):
+        fit(given, form(task), BARE, short(1, loss=loss))
+
+
+def test_a_run_chooses_its_loss(task):
+    """The same draws end elsewhere; the entry of the target is the default."""
+    ends = [
+        fit(task, form(task), BARE, short(2, loss=loss)).output.bias.item()
+        for loss in (None, "nse", "kge", "log", "mse")
+    ]
+    assert ends[0] == ends[1]
+    assert len(set(ends)) == 4
+
+
+def test_level_and_spread_of_sites_are_learned_apart_from_their_anomalies():
+    """Wetness is of the rain; where it hovers is said by clay, how far by elevation."""
+    made = make()
+    records = made.records[0]
+    clay, high = (
+        records.attributes[:, made.attribute_names.index(name)]
+        for name in ("clay", "elevation")
+    )
+    rain = records.forcing[..., made.forcing_names.index("precipitation")]
+    level, spread = 0.1 + clay / 200, 0.02 * np.exp(high / 1500)
+    wet = (rain - rain.mean(1, keepdims=True)) / rain.std(1, keepdims=True)
+    records.observed[:] = level[:, None] + spread[:, None] * wet
+    target = TARGETS["soil_moisture"]
+    made = replace(made, target=replace(target, minimum=None, maximum=None))
+    config = form(
+        made, form="anomaly", attributes=("clay", "elevation"),
+        targets=("soil_moisture",), place=False,
+    )  # fmt: skip
+    head = fit(made, config, BARE, short(250, learning_rate=1e-2))
+    ((_, rows, answer),) = predict_sites(head, made, config, BARE[0])
+    train = np.stack([clay, high], -1)[:8].astype(np.float64)
+    scaled = (train - train.mean(0)) / train.std(0)
+    unit = records.observed[:8].std()
+    for layer, wanted in (
+        (head.level, (level[:8] - records.observed[:8].mean()) / unit),
+        (head.log_spread, np.log(spread[:8] / unit)),
+    ):
+        expected = Ridge(alpha=PENALTY).fit(scaled, wanted)
+        weight = layer.weight.detach().numpy()[0]
+        np.testing.assert_allclose(weight, [*expected.coef_, 0, 0], atol=1e-3)
+        assert layer.bias.item() == pytest.approx(expected.intercept_, abs=1e-3)
+    found = answer[..., 0]
+    corr = [np.corrcoef(a, b)[0, 1] for a, b in zip(found, wet[rows], strict=True)]
+    assert min(corr) > 0.9
 
 
 def test_limits_are_the_target_s(task):

@@ -85,13 +85,11 @@ class Features(nn.Module):
             When the place is an input of the head and was not passed.
         """
         series = [self.forcing_scaling(forcing).nan_to_num(0.0)]
-        static = [self.attribute_scaling(attributes).nan_to_num(0.0)]
         if self.logged:
             logged = self.log_scaling(forcing[..., self.logged])
             series.append(logged.nan_to_num(0.0))
         if self.flags:
             series.append((~forcing.isnan()).to(forcing.dtype))
-            static.append((~attributes.isnan()).to(attributes.dtype))
         if self.channels:
             series += self._channels(forcing, channels, spinup_days)
         if self.place:
@@ -102,7 +100,14 @@ class Features(nn.Module):
                 )
             day_of_year = day_of_year.expand(forcing.shape[:2])
             series.append(season_and_latitude(day_of_year, latitude))
-        return torch.cat(series, -1), torch.cat(static, -1)
+        return torch.cat(series, -1), self.static(attributes)
+
+    def static(self, attributes: Tensor) -> Tensor:
+        """Return the features of attributes alone ``(B, attribute_size)``."""
+        scaled: Tensor = self.attribute_scaling(attributes).nan_to_num(0.0)
+        if not self.flags:
+            return scaled
+        return torch.cat([scaled, (~attributes.isnan()).to(scaled.dtype)], -1)
 
     def _channels(
         self, forcing: Tensor, channels: Tensor | None, spinup: int
@@ -140,12 +145,12 @@ def season_and_latitude(day_of_year: Tensor, latitude: Tensor) -> Tensor:
 
     Examples
     --------
-    Midwinter at 45 degrees north and south:
+    Cosine, distance and flag of midwinter at 45 degrees north and south:
 
     >>> days = torch.tensor([[0.0], [182.625]])
-    >>> season_and_latitude(days, torch.tensor([45.0, -45.0])).squeeze(1).round()
-    tensor([[0., 1., 2., 1.],
-            [-0., 1., 2., 1.]])
+    >>> season_and_latitude(days, torch.tensor([45.0, -45.0]))[:, 0, 1:].round()
+    tensor([[1., 2., 1.],
+            [1., 2., 1.]])
     """
     known = (~latitude.isnan()).to(day_of_year.dtype)
     latitude = latitude.nan_to_num(0.0)

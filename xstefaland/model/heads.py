@@ -153,8 +153,9 @@ class AnomalyHead(SequenceHead):
     network with many weights cannot learn the sites by heart from their attributes,
     and what a site is believed to be can be read off its attributes.
 
-    The three are trained side by side, each on its own part of the observations, see
-    :func:`xstefaland.training.losses.anomaly_loss`.
+    Each is trained on its own part of the observations: the maps by ridge regression
+    over sites (:func:`xstefaland.training.scaling.scale`), the network on standardised
+    anomalies (:func:`xstefaland.training.losses.anomaly_loss`).
 
     Parameters
     ----------

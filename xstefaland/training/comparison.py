@@ -193,8 +193,9 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
     if version.embeddings is None or not _comparable(run, head):
         return None
     config = HeadConfig.from_dict(head.card.config)
+    own = replace(version, channels=None)  # it computes its own channels
     results = predict_sites(
-        head.model(), run.task, config, version, role="train", causal=run.causal
+        head.model(), run.task, config, own, role="train", causal=run.causal
     )
     column = config.targets.index(name)
     chosen = [(r, rows, answer[..., column:]) for r, rows, answer in results]

@@ -20,12 +20,10 @@ from xstefaland.model import HeadConfig, build_head
 from xstefaland.model.heads import AnomalyHead
 from xstefaland.model.process import SPINUP_DAYS
 from xstefaland.training.losses import (
-    PENALTY,
     PER_SITE,
     POINT_LOSSES,
     anomaly_loss,
     pinball_loss,
-    site_statistics_loss,
 )
 from xstefaland.training.sampling import Sample, Sampler
 from xstefaland.training.scaling import scale
@@ -232,9 +230,8 @@ def _loss(
     low = settings.precision == "bfloat16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         if isinstance(head, AnomalyHead):
-            predicted, static = head.raw(**sample.inputs())
-            if config.quantiles:
-                predicted = predicted.transpose(-1, -2)
+            anomaly, _ = head.raw(**sample.inputs())
+            predicted = anomaly.transpose(-1, -2) if config.quantiles else anomaly
         else:
             predicted = head(**sample.inputs())
     if config.static:
@@ -243,20 +240,14 @@ def _loss(
         predicted = predicted[:, sampler.warmup :]
     predicted = predicted[:, :, :1].float()  # HBV's other fluxes are free
     if isinstance(head, AnomalyHead):
-        mean, spread = sample.statistics.split(1, -1)
+        mean, spread = sample.statistics.tensor_split(2, -1)
         known = mean, spread.clamp_min(max(floor, 1e-6))
-        believed = head.statistics(static)
-        maps = (head.level.weight, head.log_spread.weight)
-        return (
-            anomaly_loss(predicted, observed, known, config.quantiles)
-            + site_statistics_loss(believed, known, max(sampler.overall, 1e-6))
-            + PENALTY * sum(each.square().sum() for each in maps)
-        )
+        return anomaly_loss(predicted, observed, known, config.quantiles)
     if config.quantiles:
         levels = config.quantiles
         return pinball_loss(predicted, observed, sample.deviation, levels, floor)
-    loss = POINT_LOSSES[_loss_name(settings, target)]
-    return loss(predicted, observed, sample.deviation, floor)
+    point_loss = POINT_LOSSES[_loss_name(settings, target)]
+    return point_loss(predicted, observed, sample.deviation, floor)
 
 
 def _save(

@@ -203,9 +203,6 @@ differs from "nse" by the deviation it is given: that of all observations."""
 PER_SITE = ("nse", "kge", "log")
 """Of these, those that count errors in each site's own deviation."""
 
-PENALTY = 0.1
-"""Weight of the squares of the maps from attributes to level and spread."""
-
 
 def anomaly_loss(
     predicted: Tensor,
@@ -233,20 +230,3 @@ def anomaly_loss(
     if levels:
         return pinball_loss(predicted, standard, one, levels, 0.0)
     return basin_nse_loss(predicted, standard, one, 0.0)
-
-
-def site_statistics_loss(
-    predicted: tuple[Tensor, Tensor], statistics: tuple[Tensor, Tensor], unit: float
-) -> Tensor:
-    """Squared errors of sites' levels, and of the logarithms of their spreads.
-
-    Parameters
-    ----------
-    predicted, statistics : tuple of Tensor
-        Mean and deviation of each site ``(B, target)``, as believed and as observed.
-    unit : float
-        Deviation of all observations, in which levels count.
-    """
-    level = ((predicted[0] - statistics[0]) / unit).square().mean()
-    spread = (predicted[1].log() - statistics[1].log()).square().mean()
-    return level + spread

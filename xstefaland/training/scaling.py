@@ -5,20 +5,34 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from xstefaland.model import HeadConfig
+from xstefaland.model.heads import FAR, AnomalyHead
 from xstefaland.training.corpus import statistics
 from xstefaland.training.pretraining import LOGGED
 from xstefaland.training.tasks import Floats, Records, Task
 from xstefaland.training.versions import Version
 from xstefaland.weights.targets import TARGETS
 
+PENALTY = 10.0
+"""Of the ridge from attributes to a site's level and spread. At 90 USCRN stations (60
+of them for the fit, twenty draws) 6 had a mean error in level of 0.062 m3 m-3, 20 of
+0.065, 60 of 0.066, and the mean of all stations of 0.078."""
+
+LEAST = 0.05
+"""Least spread of a site, as a share of the deviation of all observations."""
+
 
 def scale(
     head: nn.Module, task: Task, config: HeadConfig, version: Version | None = None
 ) -> None:
     """Set a head's scaling and limits, from the training sites and the target.
+
+    In a head of the form "anomaly" this also sets level and spread: ridge regressions
+    of the mean and of the logarithm of the deviation of each site's observations.
 
     Parameters
     ----------
@@ -38,12 +52,14 @@ def scale(
         )
     if config.channels:
         found = _channel_statistics(task, config, version or Version(None, None))
-        log = [False] * len(config.channels)
-        features.get_submodule("channel_scaling").assign(*found, log)  # type: ignore[operator]
+        linear = [False] * len(config.channels)
+        features.get_submodule("channel_scaling").assign(*found, linear)  # type: ignore[operator]
     if config.physics is None:  # HBV's answers are physical as they are
         mean, spread = _target_statistics(task)
         log = task.target.transform == "log1p"
         head.get_submodule("target_scaling").assign([mean], [spread], [log])  # type: ignore[operator]
+    if isinstance(head, AnomalyHead):
+        _set_site_maps(head, task, config)
     known = [TARGETS.get(name, task.target) for name in config.targets[1:]]
     specs = [task.target, *known]
     head.limit([t.minimum for t in specs], [t.maximum for t in specs])  # type: ignore[operator]
@@ -63,6 +79,57 @@ def _channel_statistics(
         mean.append(float(row["mean"]))  # type: ignore[arg-type]
         spread.append(float(row["std"]))  # type: ignore[arg-type]
     return mean, spread
+
+
+def _set_site_maps(head: AnomalyHead, task: Task, config: HeadConfig) -> None:
+    """Set the maps from a site's attributes to its level and spread."""
+    columns = [task.attribute_names.index(name) for name in config.attributes]
+    tables = [r.attributes[r.rows("train")][:, columns] for r in task.records]
+    observed = [row for r in task.records for row in r.observed[r.rows("train")]]
+    known = [bool(np.isfinite(row).any()) for row in observed]
+    seen = [row[np.isfinite(row)] for row in observed if np.isfinite(row).any()]
+    mean, spread = np.array([(row.mean(), row.std()) for row in seen], np.float64).T
+    centre, unit = head.target_scaling.mean.item(), head.target_scaling.std.item()
+    inputs = torch.from_numpy(np.concatenate(tables)[known])
+    features = head.features.static(inputs).clamp(-FAR, FAR).double().numpy()
+    level, log_spread = (mean - centre) / unit, np.log((spread / unit).clip(LEAST))
+    for layer, wanted in ((head.level, level), (head.log_spread, log_spread)):
+        weight, bias = ridge(features, wanted)
+        with torch.no_grad():  # the first target; there is one
+            layer.weight[0] = torch.from_numpy(weight)
+            layer.bias[0] = bias
+
+
+def ridge(
+    inputs: NDArray[np.float64], wanted: NDArray[np.float64], penalty: float = PENALTY
+) -> tuple[NDArray[np.float64], float]:
+    """Fit a linear map with small weights.
+
+    Parameters
+    ----------
+    inputs : ndarray
+        ``(site, input)``, scaled.
+    wanted : ndarray
+        ``(site,)``.
+    penalty : float
+        Weight of the squares of the weights, beside the sum of squared errors.
+
+    Returns
+    -------
+    weight : ndarray
+        ``(input,)``.
+    bias : float
+
+    Examples
+    --------
+    >>> ridge(np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 3.0, 5.0]), 0.0)
+    (array([2.]), 1.0)
+    """
+    middle, mean = inputs.mean(0), float(wanted.mean())
+    apart = inputs - middle
+    squares = apart.T @ apart + penalty * np.eye(apart.shape[1])
+    weight = np.linalg.lstsq(squares, apart.T @ (wanted - mean), rcond=None)[0]
+    return weight, mean - float(middle @ weight)
 
 
 def _target_statistics(task: Task) -> tuple[float, float]:

@@ -85,15 +85,14 @@ def entries_of(
     InputError
         For a name that is not in the table.
     """
-    given: Mapping[str, Any] = {}
-    if not isinstance(head, str):
-        head, given = DEFAULT, head
-    if head not in SYSTEMS:
+    name = head if isinstance(head, str) else DEFAULT
+    given = {} if isinstance(head, str) else dict(head)
+    if name not in SYSTEMS:
         raise InputError(
-            f"head={head!r} is not possible; use {', '.join(map(repr, SYSTEMS))}, or a "
+            f"head={name!r} is not possible; use {', '.join(map(repr, SYSTEMS))}, or a "
             "dict of entries of HeadConfig"
         )
-    entries = {"forcing": tuple(forcing), "attributes": attributes, **SYSTEMS[head]}
+    entries = {"forcing": tuple(forcing), "attributes": attributes, **SYSTEMS[name]}
     entries["attributes"] = tuple(n for n in entries["attributes"] if n in attributes)
     if not set(WEATHER) <= set(given.get("forcing", forcing)):
         entries.pop("channels", None)

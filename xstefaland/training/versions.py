@@ -70,7 +70,7 @@ class Version:
 
     def latitude(self, records: Records, site: Any) -> Floats:
         """Return the latitude of a site or of some, NaN where it is not known."""
-        found = records.latitude[site]
+        found: Floats = records.latitude[site]
         if self.placeless is None:
             return found
         unknown = self.placeless[records.name][site]
@@ -99,7 +99,7 @@ class Version:
             )
         columns = self.channels.columns(wanted)
         kept = self.channels.values[records.name][site]
-        found = kept[..., days, :].astype(np.float32)[..., columns]
+        found: Floats = kept[..., days, :].astype(np.float32)[..., columns]
         if self.placeless is not None:
             found[self.placeless[records.name][site]] = np.nan
         return found

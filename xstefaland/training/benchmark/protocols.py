@@ -254,7 +254,7 @@ _ALL = (
     ),
     Protocol(
         name="soil-composition",
-        title="Clay, sand and silt from other attributes: a hundred blocks in five folds",
+        title="Clay, sand and silt from other attributes: blocks in five folds",
         data=_soils,
         targets={"clay": "clay", "sand": "sand", "silt": "silt"},
         split=holdouts.blocks(5, 100),
