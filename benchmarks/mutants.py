@@ -61,8 +61,8 @@ TESTS = {  # room -> tests, the nearest first
     "geometry": ["tests/geometry", "tests/inputs"],
     "weights": ["tests/weights"],
     "datasets": ["tests/datasets"],
-    "metrics.py": ["tests/test_metrics.py"],
-    "splits.py": ["tests/test_splits.py"],
+    "metrics": ["tests/metrics"],
+    "splits": ["tests/splits"],
 }
 ROOMS = ["inputs/", "inference/", "training/", "model/hbv/"]
 LEFT_OUT = ("model/hbv/gpu/", "inputs/variables.py")  # no device; a table of data

@@ -41,8 +41,8 @@ ARROWS = {
         "weights",
         "inference",
     },
-    "metrics.py": {"errors"},
-    "splits.py": {"errors"},
+    "metrics": {"errors", "metrics"},
+    "splits": {"errors", "splits"},
     "errors.py": set(),
     "options.py": {"errors"},
 }

@@ -321,12 +321,15 @@ def test_causal_training_needs_an_encoder_and_climate_for_it(encoder, causal_enc
 
 
 def test_what_cannot_be_finetuned_is_said(encoder):
-    """Static heads and targets without time; things that are no Dataset."""
+    """Static heads for series and the other way round; things that are no Dataset."""
     ds = own(2, 500)
-    with pytest.raises(InputError, match="heads without time cannot be finetuned yet"):
+    with pytest.raises(InputError, match="the observations have the dimension 'time'"):
         train(ds, encoder, head={"static": True})
-    with pytest.raises(InputError, match="observed='clay': it has no dimension 'time'"):
-        train(ds, encoder, "clay", "clay")
+    with pytest.raises(InputError, match="the observations have no dimension 'time'"):
+        train(ds, encoder, "clay", "clay", head={"static": False})
+    mixed = {"a": ds, "b": ds.assign(q=ds.q.mean("time").assign_attrs(units="mm d-1"))}
+    with pytest.raises(InputError, match="in some data sets and not in"):
+        train(mixed, encoder)
     with pytest.raises(InputError, match="not an xarray"):
         train(ds.q, encoder)
 

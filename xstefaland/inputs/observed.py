@@ -32,7 +32,7 @@ def observations(
     *,
     units: str | None = None,
 ) -> xr.DataArray:
-    """Take the observed series of a target, on the sites and days of the inputs.
+    """Take the observations of a target, on the sites and days of the inputs.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ def observations(
     -------
     xarray.DataArray
         Dims (site dims, `time`), float32 in the target's units, every day from the
-        first to the last; NaN where there is no observation, or an impossible one.
+        first to the last; without `time` where the observations have none. NaN where
+        there is no observation, or an impossible one.
 
     Raises
     ------
@@ -68,11 +69,14 @@ def observations(
         problems = _strange_dims(ds[name], examination.site_dims)
     if problems:
         raise InputError(join_problems(f"observed={name!r} cannot be used", problems))
-    order = (*examination.site_dims, "time")
+    static = "time" not in ds[name].dims
+    order = (*examination.site_dims, *([] if static else ["time"]))
     array = ds[name].reset_coords(drop=True)
     lacking = {dim: ds.sizes[dim] for dim in order if dim not in array.dims}
     raw = array.expand_dims(lacking).transpose(*order).to_numpy()
     values = _within_limits(reading, np.array(reading.values(raw)))
+    if static:
+        return xr.DataArray(values.astype(np.float32), dims=order, name=wanted.name)
     days = every_day(examination.days)
     out = np.full((*values.shape[:-1], len(days)), np.nan, np.float32)
     out[..., days.get_indexer(examination.days)] = values
@@ -145,8 +149,6 @@ def _reading(
     reader = Reader(ds, Requirements((spec,)))
     reading = reader.read(Origin(spec.name, "name", name))
     problems = list(reader.problems)
-    if "time" not in ds[name].dims:
-        problems.append("it has no dimension 'time'")
     target, label = str(wanted.units), stated(units or ds[name].attrs.get("units"))
     if label is None:
         call = f"units={{{name!r}: {target!r}}}"

@@ -11,7 +11,19 @@ from xstefaland.model.process import AVAILABLE, WEATHER
 Adapter = Literal[
     "residual", "feedforward", "bottleneck", "gated", "moe", "conv", "attention", "none"
 ]
-HeadKind = Literal["resconn", "no_resconn", "lstm", "linear"]
+HeadKind = Literal[
+    "resconn",
+    "no_resconn",
+    "lstm",
+    "linear",
+    "resconn_additive",
+    "dlinear",
+    "informer",
+    "reformer",
+]
+
+WITHOUT_EMBEDDING = ("lstm", "dlinear", "informer", "reformer")
+"""Kinds of heads that look at no embedding."""
 
 TWO_WAY_ADAPTERS = ("conv", "attention")
 """Adapters in which a day looks at the days after it."""
@@ -120,16 +132,17 @@ class HeadConfig(_Config):
 
     Parameters
     ----------
-    kind : {"resconn", "no_resconn", "lstm", "linear"}
+    kind : str
         "resconn": adapter, LSTM and residual connections to the inputs (the
         paper's main head); "no_resconn": adapter and LSTM; "lstm": no embedding at all
-        (baseline); "linear": one linear map.
+        (baseline); "linear": one linear map; "resconn_additive", "dlinear",
+        "informer", "reformer": see :mod:`xstefaland.model.sequence_baselines`.
     targets : tuple of str
         What it predicts, in order.
     forcing, attributes : tuple of str
         Inputs besides the embedding, in order.
     embedding : int
-        Width of the embedding; not used by "lstm".
+        Width of the embedding; not used by :data:`WITHOUT_EMBEDDING`.
     width : int
         Width of the recurrent layer.
     adapter : str
@@ -186,19 +199,18 @@ class HeadConfig(_Config):
     @property
     def embeds(self) -> bool:
         """Whether the head reads the embedding at all."""
-        return self.kind != "lstm"
+        return self.kind not in WITHOUT_EMBEDDING
 
     @property
     def causal_possible(self) -> bool:
         """Whether a day's answer can do without the days after it.
 
-        HBV's constant parameters come from the whole record, and two adapters mix
-        neighbouring days both ways.
+        HBV's constant parameters come from the whole record, two adapters mix
+        neighbouring days both ways, and an informer ranks the days of a window.
         """
         adapted = self.kind in ("resconn", "no_resconn")
-        return self.physics is None and not (
-            adapted and self.adapter in TWO_WAY_ADAPTERS
-        )
+        mixed = adapted and self.adapter in TWO_WAY_ADAPTERS
+        return self.physics is None and not mixed and self.kind != "informer"
 
     def __post_init__(self) -> None:
         """Refuse a configuration that no head can have, with every reason."""

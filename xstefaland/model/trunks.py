@@ -13,16 +13,13 @@ from torch import Tensor, nn
 
 from xstefaland.model.adapters import build_adapter, linear_of_parts
 from xstefaland.model.config import HeadConfig
-
-
-def _run(lstm: nn.LSTM, inputs: Tensor, spinup: int) -> Tensor:
-    """Run an LSTM over ``(B, T, n)``, starting from the state after `spinup` days."""
-    state = None
-    if spinup > 0:
-        with torch.no_grad():
-            state = lstm(inputs[:, :spinup])[1]
-    out: Tensor = lstm(inputs, state)[0]
-    return out
+from xstefaland.model.recurrence import run_lstm
+from xstefaland.model.sequence_baselines import (
+    AdditiveResConn,
+    DLinear,
+    Informer,
+    Reformer,
+)
 
 
 class ResConn(nn.Module):
@@ -51,7 +48,7 @@ class ResConn(nn.Module):
         hidden = self.norm(embedding) * self.scale
         hidden = self.adapter(hidden, forcing, attributes)
         hidden = linear_of_parts(self.before, [hidden, forcing], attributes)
-        state = _run(self.lstm, hidden, spinup)
+        state = run_lstm(self.lstm, hidden, spinup)
         return state + linear_of_parts(self.after, [state, forcing], attributes)
 
 
@@ -73,7 +70,7 @@ class NoResConn(nn.Module):
     ) -> Tensor:
         """Features to states ``(B, T, width)``."""
         hidden = self.norm(embedding) * self.scale
-        return _run(self.lstm, self.adapter(hidden, forcing, attributes), spinup)
+        return run_lstm(self.lstm, self.adapter(hidden, forcing, attributes), spinup)
 
 
 class Recurrent(nn.Module):
@@ -89,7 +86,7 @@ class Recurrent(nn.Module):
     ) -> Tensor:
         """Features to states ``(B, T, width)``; `embedding` is not looked at."""
         hidden = torch.relu(linear_of_parts(self.before, [forcing], attributes))
-        return _run(self.lstm, hidden, spinup)
+        return run_lstm(self.lstm, hidden, spinup)
 
 
 class Pointwise(nn.Module):
@@ -111,4 +108,8 @@ TRUNKS = {
     "no_resconn": NoResConn,
     "lstm": Recurrent,
     "linear": Pointwise,
+    "resconn_additive": AdditiveResConn,
+    "dlinear": DLinear,
+    "informer": Informer,
+    "reformer": Reformer,
 }

@@ -32,6 +32,19 @@ FORCING = (
 )
 """Forcings that a head takes beside the embedding, where the data have them."""
 
+TEXTURE = frozenset(
+    (
+        "clay",
+        "sand",
+        "silt",
+        "soil_porosity",
+        "soil_conductivity",
+        "max_water_content",
+    )
+)
+"""Hidden where one of the first three is the target; archives compute the others from
+them (Cosby et al., 1984)."""
+
 
 def find_target(target: str | TargetSpec) -> TargetSpec:
     """Look a target up, or check one's own.
@@ -60,7 +73,11 @@ def find_target(target: str | TargetSpec) -> TargetSpec:
 
 
 def asked_of_data(
-    asked: Requirements, target: TargetSpec, telling: frozenset[str]
+    asked: Requirements,
+    target: TargetSpec,
+    telling: frozenset[str],
+    extra: Sequence[str] = (),
+    static: bool = False,
 ) -> Requirements:
     """Say what to read for a head: what its encoder asks, and forcings of heads.
 
@@ -72,6 +89,10 @@ def asked_of_data(
         Inputs of the same CF standard name are hidden.
     telling : frozenset of str
         Further inputs to hide.
+    extra : sequence of str
+        Columns of sites that no catalogue knows, taken as they are.
+    static : bool
+        The target has no time, so neither time nor forcing is needed.
     """
     known = {variable.name for variable in asked.forcing}
     more = [VariableSpec(n, CATALOGUE[n].units) for n in FORCING if n not in known]
@@ -80,11 +101,14 @@ def asked_of_data(
         for name, variable in CATALOGUE.items()
         if target.standard_name in variable.standard_names
     }
+    same |= TEXTURE if target.name in TEXTURE else frozenset()
     forcing = (*asked.forcing, *more)
-    names = {variable.name for variable in (*forcing, *asked.attributes)}
-    return Requirements(
-        forcing, asked.attributes, masked=asked.masked | telling | (same & names)
-    )
+    have = {variable.name for variable in asked.attributes}
+    own = (VariableSpec(name) for name in dict.fromkeys(extra) if name not in have)
+    attributes = (*asked.attributes, *own)
+    names = {variable.name for variable in (*forcing, *attributes)}
+    masked = asked.masked | telling | (same & names)
+    return Requirements(forcing, attributes, masked=masked, static=static)
 
 
 def head_config(
@@ -113,23 +137,30 @@ def head_config(
         "embedding": embedding,
         "link": "logit" if task.target.transform == "logit" else "identity",
     }
+    if not forcing:  # the default adapter has a layer of forcing alone
+        entries["adapter"] = "feedforward"
     entries |= entries_of(head, task.target.name, forcing, task.known_attributes)
     if "also_log" not in entries:
         rain = {"precipitation"} & set(entries["forcing"])
         entries["also_log"] = tuple(rain)
+    entries.setdefault("static", task.static)
     config = HeadConfig.from_dict(entries)
-    problems = _head_problems(config, task.target, causal)
+    problems = _head_problems(config, task.target, causal, task.static)
     if problems:
         raise InputError(join_problems(f"head={head!r} is not possible", problems))
     return config
 
 
-def _head_problems(config: HeadConfig, target: TargetSpec, causal: bool) -> list[str]:
-    """List what keeps a head from being finetuned on a series of observations."""
+def _head_problems(
+    config: HeadConfig, target: TargetSpec, causal: bool, static: bool
+) -> list[str]:
+    """List what keeps a head from being finetuned on a target's observations."""
     problems = []
-    if config.static:
+    if config.static != static:
+        has = "have no" if static else "have the"
         problems.append(
-            "heads without time cannot be finetuned yet; leave out `static`"
+            f"`static` is {config.static} and the observations {has} dimension 'time'; "
+            "leave it out"
         )
     if config.physics and target.name not in FLUXES:
         problems.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,14 @@ from tqdm.auto import tqdm
 
 from xstefaland.errors import UnknownTargetError, WeightsError
 from xstefaland.model import HeadConfig
-from xstefaland.training.fitting import Finetuning, fit, predict_sites, score_sites
+from xstefaland.training import static_scores
+from xstefaland.training.fitting import (
+    Finetuning,
+    Predicted,
+    fit,
+    predict_sites,
+    score_sites,
+)
 from xstefaland.training.systems import entries_of, form_of
 from xstefaland.training.tasks import Task
 from xstefaland.training.versions import Version
@@ -77,7 +84,11 @@ class Run:
             name: replace(plain, **entries_of(name, target, given.forcing, attributes))
             for name in BASELINES
         }
-        return {form_of(self.config): self.config, **baselines}
+        found = {form_of(given): given}
+        for name, config in baselines.items():
+            if config not in found.values():  # without weather they are the same
+                found[name] = config
+        return found
 
 
 def trained(
@@ -140,9 +151,16 @@ def cross_validate(
         for system, config in run.systems().items():
             head = trained(run, task, config, versions, f"fold{fold}-{system}")
             results = predict_sites(head, task, config, versions[0], causal=run.causal)
-            table = score_sites(results, SCORES, skip=skipped(task), minimum=MINIMUM)
+            table = scored(task, results)
             tables.append(table.assign(system=system, fold=fold))
     return pd.concat(tables, ignore_index=True)
+
+
+def scored(task: Task, results: Predicted) -> pd.DataFrame:
+    """Score each site's series, or list the answers of a target without time."""
+    if task.static:
+        return static_scores.answers(results)
+    return score_sites(results, SCORES, skip=skipped(task), minimum=MINIMUM)
 
 
 def skipped(task: Task) -> int:
@@ -182,8 +200,7 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
     )
     column = config.targets.index(name)
     chosen = [(r, rows, answer[..., column:]) for r, rows, answer in results]
-    table = score_sites(chosen, SCORES, skip=skipped(run.task), minimum=MINIMUM)
-    return table.assign(system=BUNDLED, fold=-1)
+    return scored(run.task, chosen).assign(system=BUNDLED, fold=-1)
 
 
 def _comparable(run: Run, head: Weights) -> bool:
@@ -204,22 +221,41 @@ def summary(scores: pd.DataFrame) -> dict[str, Any]:
     """Medians over sites by system and paired differences, for the card."""
     if not len(scores):
         return {}
-    medians = scores.groupby("system")[list(SCORES)].median().round(4)
+    measure = static_scores.ERROR if _static(scores) else "nse"
     return {
-        "cross_validation": json.loads(medians.to_json(orient="index")),
+        "cross_validation": _plain(by_system(scores).round(4)),
         "sites": int(scores["site"].nunique()),
         "folds": int(scores.loc[scores["fold"] >= 0, "fold"].nunique()),
-        "nse_differences": json.loads(paired(scores).to_json(orient="index")),
+        f"{measure}_differences": _plain(paired(scores)),
     }
 
 
+def _plain(table: pd.DataFrame) -> dict[str, Any]:
+    """Turn a table into what a card may hold."""
+    rows: dict[str, Any] = json.loads(table.to_json(orient="index"))
+    return rows
+
+
+def _static(scores: pd.DataFrame) -> bool:
+    return static_scores.ERROR in scores
+
+
+def by_system(scores: pd.DataFrame) -> pd.DataFrame:
+    """Medians over sites by system; of targets without time, scores over all sites."""
+    if _static(scores):
+        return static_scores.overall(scores)
+    return scores.groupby("system", sort=False)[list(SCORES)].median()
+
+
 def paired(scores: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
-    """Median difference in NSE of the head to the other systems, over the same sites.
+    """Difference of the head to the other systems, over the same sites.
 
     Parameters
     ----------
     scores : DataFrame
-        One row per site and system, with ``nse``; the first system is the head.
+        One row per site and system; the first system is the head. Medians of
+        differences in ``nse``, or of targets without time means of those in
+        ``squared_error``.
     level : float
         Of the bootstrap interval.
 
@@ -228,7 +264,9 @@ def paired(scores: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
     DataFrame
         One row per pair: ``difference``, ``low``, ``high``, ``sites``.
     """
-    table = scores.pivot_table(index="site", columns="system", values="nse")
+    values = static_scores.ERROR if _static(scores) else "nse"
+    centre: Callable[..., Any] = np.mean if _static(scores) else np.median
+    table = scores.pivot_table(index="site", columns="system", values=values)
     own = scores["system"].iloc[0]
     rows = {}
     for other in (name for name in (*BASELINES, BUNDLED) if name != own):
@@ -237,8 +275,8 @@ def paired(scores: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
         pairs = (table[own] - table[other]).dropna().to_numpy()
         draws = np.random.default_rng(0).choice(pairs, (2000, len(pairs)))
         edges = (1 - level) / 2, (1 + level) / 2
-        low, high = np.quantile(np.median(draws, axis=1), edges)
-        rows[f"{own} - {other}"] = (np.median(pairs), low, high, len(pairs))
+        low, high = np.quantile(centre(draws, axis=1), edges)
+        rows[f"{own} - {other}"] = (centre(pairs), low, high, len(pairs))
     columns = ["difference", "low", "high", "sites"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(4)
 
@@ -248,11 +286,15 @@ def report(scores: pd.DataFrame, weights: Weights, minutes: float) -> str:
     lines = [f"{weights.name}: {minutes:.1f} minutes, {weights.path}"]
     if not len(scores):
         return f"{lines[0]}\nNot scored: pass folds=3 to leave sites out in turn."
-    medians = scores.groupby("system", sort=False)[list(SCORES)].median().round(3)
-    medians.insert(0, "sites", scores.groupby("system").size())
-    lines += ["", "Medians over sites left out of training:"]
-    lines.append(medians.rename_axis(None).to_string())
-    lines += ["", "Median difference in NSE at the same sites, with its 90 % interval:"]
+    table = by_system(scores).round(3)
+    table.insert(0, "sites", scores.groupby("system").size())
+    what = ("Scores over", "Mean", "squared error")
+    if not _static(scores):
+        what = ("Medians over", "Median", "NSE")
+    lines += ["", f"{what[0]} sites left out of training:"]
+    lines.append(table.rename_axis(None).to_string())
+    difference = f"{what[1]} difference in {what[2]} at the same sites"
+    lines += ["", f"{difference}, with its 90 % interval:"]
     for name, row in paired(scores).iterrows():
         clear = "" if row["low"] > 0 or row["high"] < 0 else "  (cannot be told apart)"
         lines.append(

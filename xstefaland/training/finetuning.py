@@ -65,6 +65,7 @@ def finetune(
     folds: int | xr.DataArray | None = None,
     period: slice | None = None,
     minimum_days: int = 365,
+    extra: Sequence[str] = (),
     settings: Finetuning | None = None,
     causal: bool = False,
     name: str | None = None,
@@ -84,7 +85,8 @@ def finetune(
     ----------
     ds : xarray.Dataset or mapping of str to Dataset
         Daily forcing, attributes and observations; several data sets (other products,
-        other days) by name.
+        other days) by name. Observations without ``time`` make a static target: one
+        answer a site. Such a Dataset needs neither time nor forcing.
     target : str or TargetSpec
         A name of :data:`xstefaland.weights.TARGETS`, or a target of your own:
         ``TargetSpec(name="snow_depth", units="m", minimum=0.0)``.
@@ -112,7 +114,10 @@ def finetune(
     period : slice, optional
         Days to train on.
     minimum_days : int
-        Sites with fewer observations are left out.
+        Sites with fewer observations are left out; of static targets, those without.
+    extra : sequence of str
+        Columns of sites beside the catalogue's attributes, such as a curvature of the
+        terrain. They are taken as they are, and predictions need them by that name.
     settings : Finetuning, optional
         Length of the run, windows, learning rate.
     causal : bool
@@ -181,7 +186,7 @@ def finetune(
     require_reading(causal, opened)
     hints = Hints.of(rename, units, latitude, climate, causal)
     data, source = _data(ds), observed or spec.name
-    task = _read(data, spec, asked, source, hints, period, minimum_days)
+    task = read_task(data, spec, asked, source, hints, period, minimum_days, extra)
     task = choices.choose_sites(task, sites)
     width = int(opened.card.config["d_model"])
     config = choices.head_config(task, head, width, causal)
@@ -216,7 +221,7 @@ def _data(ds: xr.Dataset | Data) -> Data:
     return data
 
 
-def _read(
+def read_task(
     data: Data,
     spec: TargetSpec,
     asked: Requirements,
@@ -224,11 +229,15 @@ def _read(
     hints: Hints,
     period: slice | None,
     minimum_days: int,
+    extra: Sequence[str] = (),
 ) -> Task:
     """Prepare all data sets; what is wrong with any of them is said at once."""
-    asked = choices.asked_of_data(asked, spec, frozenset())
+    there = [ds[observed] for ds in data.values() if observed in ds.variables]
+    static = bool(there) and all("time" not in each.dims for each in there)
+    more = (tuple(extra), static)
+    asked = choices.asked_of_data(asked, spec, frozenset(), *more)
     telling = [inputs_that_tell(ds, observed, asked, hints) for ds in data.values()]
-    asked = choices.asked_of_data(asked, spec, frozenset().union(*telling))
+    asked = choices.asked_of_data(asked, spec, frozenset().union(*telling), *more)
     records, problems = [], []
     for name, ds in data.items():
         try:
@@ -315,12 +324,17 @@ def _sources(task: Task, data: Data, observed: str) -> list[dict[str, Any]]:
                 "name": records.name,
                 "observed": observed,
                 "sites": len(records.rows("train")),
-                "days": f"{records.dates[0]:%Y-%m-%d}..{records.dates[-1]:%Y-%m-%d}",
+                "days": _span(records.dates),
                 "sha256": replace(task, records=(records,)).fingerprint(),
                 **attrs,
             }
         )
     return sources
+
+
+def _span(dates: pd.DatetimeIndex) -> str:
+    """First and last day, nothing for records without days."""
+    return "" if dates.hasnans else f"{dates[0]:%Y-%m-%d}..{dates[-1]:%Y-%m-%d}"
 
 
 def _claim(run: Run, folds: NDArray[np.int64] | None) -> None:
@@ -360,7 +374,7 @@ def _versions(run: Run) -> list[Version]:
     full = Version(None, None, channels=_channels(run))
     hidden = replace(full, hidden=dropped, attributes=climate, placeless=placeless)
     versions = {"full": full, "dropped": hidden}
-    if run.config.kind != "lstm":
+    if run.config.embeds:
         run.bar.unit = " sites"
         run.bar.reset(2 * sum(len(records.used()) for records in task.records))
         for name, version in versions.items():

@@ -129,7 +129,6 @@ def fit(
         torch.manual_seed(settings.seed)
         head = build_head(config)
         scale(head, task, config, versions[0])
-        per_site = settings.per_site
         sampler = Sampler(
             task,
             config,
@@ -138,11 +137,17 @@ def fit(
             warmup=settings.warmup,
             batch_size=settings.batch_size,
             full_share=settings.full_share,
-            per_site=loss in PER_SITE if per_site is None else per_site,
+            per_site=_per_site(loss, config, settings),
             seed=settings.seed,
         )
         _run(head, sampler, task.target, settings, checkpoint, progress)
     return head.eval()
+
+
+def _per_site(loss: str, config: HeadConfig, settings: Finetuning) -> bool:
+    """Whether errors count in each site's deviation; one value has none."""
+    asked = loss in PER_SITE if settings.per_site is None else settings.per_site
+    return asked and not config.static
 
 
 def _run(
@@ -229,8 +234,11 @@ def _loss(
             predicted = anomaly.transpose(-1, -2) if config.quantiles else anomaly
         else:
             predicted = head(**sample.inputs())
-    # HBV's other fluxes are free
-    predicted = predicted[:, sampler.warmup :, :1].float()
+    if config.static:
+        predicted, observed = predicted[:, None], observed[:, :1]
+    else:
+        predicted = predicted[:, sampler.warmup :]
+    predicted = predicted[:, :, :1].float()  # HBV's other fluxes are free
     if isinstance(head, AnomalyHead):
         mean, spread = sample.statistics.tensor_split(2, -1)
         known = mean, spread.clamp_min(max(floor, 1e-6))
@@ -300,8 +308,8 @@ def predict_sites(
     Returns
     -------
     list
-        Per records: the records, the rows, predictions ``(site, day, target)``; of a
-        head with quantiles the median.
+        Per records: the records, the rows, predictions ``(site, day, target)``, with
+        a single day for a static head; of a head with quantiles the median.
     """
     results = []
     for records in task.records:
@@ -314,6 +322,8 @@ def predict_sites(
                 answer = head(**given, spinup_days=0 if causal else SPINUP_DAYS)
             if config.quantiles:
                 answer = answer[..., config.quantiles.index(MEDIAN)]
+            if config.static:
+                answer = answer[:, None]
             parts.append(answer.numpy())
         if parts:
             results.append((records, rows, np.concatenate(parts)))

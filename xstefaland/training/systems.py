@@ -11,6 +11,8 @@ from xstefaland.model.physics import FLUXES
 from xstefaland.model.process import AVERAGES, CHANNELS, WEATHER
 
 KINDS = ("resconn", "no_resconn", "lstm", "linear")
+OTHERS = ("resconn_additive", "dlinear", "informer", "reformer")
+"""Forms that others compare with; given the same inputs."""
 
 STRONG: dict[str, Any] = {"channels": CHANNELS, "place": True}
 """Moving averages, the landscape library, season and latitude."""
@@ -33,6 +35,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     **{f"{kind}-hbv": {"kind": kind, "physics": "hbv", **STRONG} for kind in KINDS},
     "lstm-averages": {"kind": "lstm", "channels": AVERAGES, "place": True},
     **{f"{kind}-plain": {"kind": kind} for kind in KINDS},
+    **{kind: {"kind": kind, **STRONG} for kind in OTHERS},
     "lstm-anomaly": {
         "kind": "lstm",
         "form": "anomaly",
@@ -93,6 +96,8 @@ def entries_of(
     entries["attributes"] = tuple(n for n in entries["attributes"] if n in attributes)
     if not set(WEATHER) <= set(given.get("forcing", forcing)):
         entries.pop("channels", None)
+    if not forcing:  # without weather there is no season
+        entries.pop("place", None)
     entries |= given
     others = tuple(name for name in FLUXES if name != target)
     entries.setdefault("targets", (target, *(others if entries.get("physics") else ())))

@@ -55,6 +55,8 @@ class Records:
         Where the sites stand among all sites of the Dataset.
     derived : tuple of str
         Climate attributes that were derived from the record itself.
+    static : bool
+        Observations have no time: one value a site, the same on every day here.
     """
 
     name: str
@@ -66,6 +68,12 @@ class Records:
     dates: pd.DatetimeIndex
     positions: NDArray[np.int64]
     derived: tuple[str, ...] = ()
+    static: bool = False
+
+    @property
+    def weather(self) -> bool:
+        """Whether the records have days at all."""
+        return not self.dates.hasnans
 
     def rows(self, role: str) -> NDArray[np.int64]:
         """Return the positions of the sites with a role."""
@@ -83,6 +91,11 @@ class Task:
     target: TargetSpec
     records: tuple[Records, ...]
     requirements: Requirements
+
+    @property
+    def static(self) -> bool:
+        """Whether observations have no time."""
+        return self.records[0].static
 
     @property
     def forcing_names(self) -> tuple[str, ...]:
@@ -162,7 +175,8 @@ def read_records(
     requirements : Requirements
         What the model asks for.
     observed : str, optional
-        Name of the observed variable; default: the target's name.
+        Name of the observed variable; default: the target's name. Without ``time``
+        its value counts for all days, or for a single one where there is no weather.
     hints : Hints
         What the user says beside. `units` may name those of the observations.
     name : str
@@ -199,9 +213,10 @@ def read_records(
     if problems:
         raise InputError("\n".join(problems))
     truth = observations(ds, source, wanted, prepared.examination, units=unit)
+    if "time" not in truth.dims:
+        return _static_records(ds, prepared, truth, name, period)
     dates = pd.DatetimeIndex(prepared.forcing.indexes["time"])
-    span = period or slice(None)
-    days = dates.slice_indexer(span.start, span.stop)
+    days = _days_of(dates, period)
     series = _flat(truth, 1)[:, days]
     rows = np.flatnonzero(np.isfinite(series).sum(1) >= max(1, minimum_days))
     forcing, series = _flat(prepared.forcing, 2, rows)[:, days], series[rows]
@@ -220,6 +235,45 @@ def read_records(
         dates[days],
         rows,
         _derived(prepared.examination),
+    )
+
+
+def _days_of(dates: pd.DatetimeIndex, period: slice | None) -> slice:
+    span = period or slice(None)
+    return dates.slice_indexer(span.start, span.stop)
+
+
+def _static_records(
+    ds: xr.Dataset,
+    prepared: Prepared,
+    truth: xr.DataArray,
+    name: str,
+    period: slice | None,
+) -> Records | None:
+    """Make records of a target without time; its value stands for every day."""
+    values = _flat(truth, 0)
+    rows = np.flatnonzero(np.isfinite(values))
+    if not len(rows):
+        return None
+    dates = pd.DatetimeIndex(prepared.forcing.indexes["time"])
+    if len(dates):
+        days = _days_of(dates, period)
+        forcing, dates = _flat(prepared.forcing, 2, rows)[:, days], dates[days]
+    else:  # no weather: a single day without a date, on which nothing is known
+        count = prepared.forcing.sizes["variable"]
+        forcing = np.full((len(rows), 1, count), np.nan, np.float32)
+        dates = pd.DatetimeIndex([pd.NaT])
+    return Records(
+        name,
+        forcing,
+        _flat(prepared.attributes, 1, rows),
+        _flat(prepared.latitude, 0, rows),
+        np.repeat(values[rows, None], len(dates), 1),
+        _sites(ds, prepared, name).iloc[rows].reset_index(drop=True),
+        dates,
+        rows,
+        _derived(prepared.examination),
+        static=True,
     )
 
 
@@ -260,12 +314,18 @@ def make_task(
     Raises
     ------
     InputError
-        When no site has enough observations.
+        When no site has enough observations, or some data sets have them by day and
+        others one a site.
     """
     there = tuple(each for each in records if each is not None)
     if not there:
         raise InputError(
             f"no site has enough observations of {target.name!r} on days with weather; "
             "lower minimum_days=, widen period=, or look for other data"
+        )
+    if len({each.static for each in there}) > 1:
+        raise InputError(
+            f"{target.name!r} has the dimension 'time' in some data sets and not in "
+            "others; finetune on them apart"
         )
     return Task(target, there, requirements)

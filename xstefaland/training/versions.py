@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from xstefaland.errors import InputError
 from xstefaland.inference.blocks import Block, Encoder
 from xstefaland.inputs.formulas.climate import CLIMATE_INDICES
-from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import StefaLand
 from xstefaland.training.channels import Channels
 from xstefaland.training.periods import climate_of_stretches
@@ -116,7 +115,7 @@ def drop_inputs(task: Task, required: Sequence[str], seed: int) -> Hidden:
         Variables in `required` are never hidden.
     """
     rng = np.random.default_rng(seed)
-    groups = np.array([str(CATALOGUE[n].group) for n in task.attribute_names])
+    groups = np.array([str(spec.group) for spec in task.requirements.attributes])
     hidden = {}
     for records in task.records:
         count = len(records.sites)
@@ -276,8 +275,11 @@ def _embed(
             records.latitude[part],
             day,
         )
-        # everywhere: as in predictions, days before the first weather have a value
-        out[part] = encoder.embed(block, everywhere=True, causal=causal)
+        if not records.weather:  # as in predictions, the static token is all there is
+            token = encoder.embed(block.first_days(0), "static", everywhere=True)
+            out[part] = token[:, None]
+        else:  # everywhere: as there, days before the first weather have a value
+            out[part] = encoder.embed(block, everywhere=True, causal=causal)
         tell(len(part))
     out.flush()
     unfinished.rename(path)

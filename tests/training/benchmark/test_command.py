@@ -1,0 +1,70 @@
+"""The command, its pages and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from xstefaland.training.benchmark.__main__ import main
+from xstefaland.training.benchmark.protocols import PROTOCOLS
+from xstefaland.training.benchmark.published import PUBLISHED
+from xstefaland.training.benchmark.writing import collect
+
+
+def test_a_quick_landslide(real_data: Path, tmp_path: Path, capsys):
+    """Page, table and figures; marked as no result; published scores apart."""
+    status = main(
+        ["landslide", "--data", str(real_data), "--quick", "--systems", "linear",
+         "boosted", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
+    )  # fmt: skip
+    assert status == 0
+    page = (tmp_path / "landslide-quick.md").read_text()
+    assert capsys.readouterr().out.strip() == page.strip()
+    assert "no result" in page
+    assert "| linear - boosted |" in page
+    assert "## Published, for other data" in page
+    table = pd.read_csv(tmp_path / "landslide-quick.csv")
+    assert set(table["system"]) == {"linear", "boosted"}
+    for kind in ("boxes", "curves", "map"):
+        name = f"landslide-quick-{kind}.png"
+        assert f"({name})" in page
+        with Image.open(tmp_path / name) as picture:
+            assert len(picture.convert("RGB").getcolors(10**6)) > 50
+    collect(tmp_path, tmp_path / "page.md")
+    assert "landslide" not in (tmp_path / "page.md").read_text()
+
+
+def test_the_manual_includes_results(tmp_path: Path):
+    """Pages of whole runs, with paths as the manual needs them."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "results" / "mine.md").write_text("# Mine\n")
+    (tmp_path / "results" / "mine-quick.md").write_text("# Quick\n")
+    assert main(["--out", str(tmp_path / "results"), "--page",
+                 str(tmp_path / "docs" / "b.md")]) == 0  # fmt: skip
+    page = (tmp_path / "docs" / "b.md").read_text()
+    assert "include} ../results/mine.md" in page
+    assert "quick" not in page
+
+
+def test_usage(tmp_path: Path, capsys):
+    """The list; what is missing; data that are not there."""
+    assert main(["--list"]) == 0
+    assert "camels-pub" in capsys.readouterr().out
+    for wrong in ([], ["landslide"], ["nothing"]):
+        with pytest.raises(SystemExit) as ended:
+            main(wrong)
+        assert ended.value.code == 2
+    status = main(["landslide", "--data", str(tmp_path), "--runs", str(tmp_path)])
+    assert status == 1
+    assert "landslides_ecuador_terrain.csv" in capsys.readouterr().err
+
+
+def test_published_scores_belong_to_a_benchmark():
+    """Each key is used, and every row has a number for each score."""
+    assert {p.published for p in PROTOCOLS.values()} - {None} == set(PUBLISHED)
+    for _, names, rows in PUBLISHED.values():
+        assert {len(row) for row in rows.values()} == {len(names)}

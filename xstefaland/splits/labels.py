@@ -1,0 +1,81 @@
+"""Sites and their labels: what goes in as a Dataset, an array or a list."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from xstefaland.errors import InputError
+
+ArrayLike: TypeAlias = xr.DataArray | Sequence[Any] | npt.NDArray[Any]
+Seed: TypeAlias = int | np.random.Generator
+Labels: TypeAlias = npt.NDArray[np.int64]
+
+
+def site_array(values: ArrayLike) -> xr.DataArray:
+    """Return values as an array on site dims; a list has the dim ``site``."""
+    if isinstance(values, xr.DataArray):
+        return values
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise InputError(
+            f"an array of shape {array.shape} has no site labels; pass a DataArray, "
+            'or one value per site: xr.DataArray(values, dims=("lat", "lon"))'
+        )
+    return xr.DataArray(array, dims="site")
+
+
+def template(sites: xr.Dataset | ArrayLike) -> xr.DataArray:
+    """All -1 on the site dims of the input, with its coordinates."""
+    if isinstance(sites, xr.Dataset):
+        dims: list[Hashable] = [dim for dim in sites.sizes if dim != "time"]
+        shape = tuple(sites.sizes[dim] for dim in dims)
+        coords = {k: c for k, c in sites.coords.items() if set(c.dims) <= set(dims)}
+        return xr.DataArray(np.full(shape, -1), dims=dims, coords=coords)
+    array = site_array(sites)
+    return array.copy(data=np.full(array.shape, -1)).rename(None).drop_attrs(deep=False)
+
+
+def labelled(
+    values: npt.NDArray[Any], empty: xr.DataArray, name: str = "fold"
+) -> xr.DataArray:
+    """Put integers on the labels of a template."""
+    return empty.copy(
+        data=np.asarray(values, dtype=np.int64).reshape(empty.shape)
+    ).rename(name)
+
+
+def group_codes(groups: ArrayLike, empty: xr.DataArray) -> Labels:
+    """Return the number of each group; every site needs one."""
+    values = np.asarray(groups)
+    check_shape("groups", values, empty)
+    codes = pd.factorize(values.ravel())[0]
+    if missing := int((codes < 0).sum()):
+        raise InputError(
+            f"{missing} of {codes.size} sites have no group; give each one its own"
+        )
+    return np.asarray(codes, dtype=np.int64)
+
+
+def check_shape(name: str, values: npt.NDArray[Any], empty: xr.DataArray) -> None:
+    """Refuse an array that is not one value a site."""
+    if values.shape != empty.shape:
+        raise InputError(
+            f"{name} has shape {values.shape} and the sites {empty.shape}; pass one "
+            "value for each site, in the same order"
+        )
+
+
+def fold_number(folds: int, count: int) -> int:
+    """Refuse a number of folds that so many sites cannot give."""
+    if not 2 <= folds <= count:
+        raise InputError(
+            f"folds={folds} is not possible with {count} different sites or groups; "
+            f"pass a number from 2 to {count}, or fraction= to hold out one part"
+        )
+    return folds

@@ -1,0 +1,326 @@
+"""Run a benchmark: every system, fold and seed, in pieces that survive a kill."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from xstefaland.errors import InputError, join_problems
+from xstefaland.inference.plans import plan_encoder
+from xstefaland.inputs.hints import Hints
+from xstefaland.training import choices, static_scores
+from xstefaland.training.benchmark import holdouts
+from xstefaland.training.benchmark.protocols import Protocol
+from xstefaland.training.benchmark.systems import SYSTEMS, System, Work
+from xstefaland.training.finetuning import read_task
+from xstefaland.training.fitting import Predicted, score_sites
+from xstefaland.training.tasks import Task
+from xstefaland.weights.files import Weights
+from xstefaland.weights.opening import WeightsLike
+
+QUICK_SITES, QUICK_UPDATES, QUICK_DAYS = 40, 30, 1461
+OF_SITES = ("forcing", "attributes", "latitude", "observed", "positions")
+"""Arrays of records with a row for each site."""
+MINIMUM = 30
+"""Sites with fewer observations to score are not scored."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a benchmark gave.
+
+    Attributes
+    ----------
+    protocol : Protocol
+        What was run.
+    scores : DataFrame
+        One row for each target, system, fold, seed and site: scores of its series; or
+        of static targets what was observed and predicted.
+    sites : DataFrame
+        One row a target and site: ``lat``, ``lon``, ``fold``.
+    about : dict
+        Encoder, data, budget, minutes.
+    """
+
+    protocol: Protocol
+    scores: pd.DataFrame
+    sites: pd.DataFrame
+    about: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One system in one round."""
+
+    target: str
+    seed: int
+    fold: int
+    system: str
+
+    @property
+    def folder(self) -> str:
+        """Where it is kept."""
+        return f"{self.target}/seed{self.seed}-fold{self.fold}-{self.system}"
+
+
+def run_benchmark(
+    protocol: Protocol,
+    data: Path,
+    runs: Path,
+    *,
+    encoder: WeightsLike | None = None,
+    systems: Sequence[str] | None = None,
+    folds: int | None = None,
+    seeds: int = 1,
+    quick: bool = False,
+    own: Mapping[str, System] | None = None,
+    progress: bool = True,
+) -> Outcome:
+    """Run a protocol, or go on with it.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        What is compared on what.
+    data : Path
+        Folder of data.
+    runs : Path
+        Folder where every piece of work is kept: a run that was broken off goes on.
+    encoder : str, path or Weights, optional
+        Default: the registry's.
+    systems : sequence of str, optional
+        Of those of the protocol and of `own`; default: the protocol's.
+    folds : int, optional
+        Run only so many of the folds; default: all.
+    seeds : int
+        Runs of every system, with other samples and first weights.
+    quick : bool
+        A few sites, days and updates: whether it works, not how good it is.
+    own : mapping, optional
+        Systems of one's own by name.
+    progress : bool
+        Show how far it is.
+
+    Returns
+    -------
+    Outcome
+        Scores by site.
+
+    Raises
+    ------
+    InputError
+        For unknown systems, or data that the protocol cannot read.
+
+    Notes
+    -----
+    All systems see the same sites and days, and inputs as they are: nothing is hidden.
+    Networks make the same number of updates of the same windows; tables see
+    :data:`~xstefaland.training.benchmark.tabular.ROWS` days. Sites at the place of a
+    held-out one (10 km) are trained on by none.
+    """
+    known = {**SYSTEMS, **(own or {})}
+    chosen = _chosen(systems or protocol.systems, known)
+    opened, _ = plan_encoder(encoder)
+    protocol = _quickened(protocol) if quick else protocol
+    tasks, labels = _tasks(protocol, data, opened, quick)
+    started = time.monotonic()
+    pieces = list(_pieces(labels, chosen, folds, seeds))
+    _claim(runs, protocol, tasks, opened)
+    with tqdm(total=len(pieces), disable=not progress, unit=" runs") as bar:
+        tables = [
+            _done(piece, tasks[piece.target], labels[piece.target], known, protocol,
+                  opened, runs, bar)
+            for piece in pieces
+        ]  # fmt: skip
+    for target, cache in product(tasks, ("embeddings", "channels")):
+        shutil.rmtree(runs / target / cache, ignore_errors=True)
+    sites = [
+        task.sites.assign(target=target, fold=labels[target])
+        for target, task in tasks.items()
+    ]
+    scores = pd.concat(tables, ignore_index=True)
+    about = _about(protocol, opened, tasks, scores, quick)
+    about["minutes"] = round((time.monotonic() - started) / 60, 1)
+    return Outcome(protocol, scores, pd.concat(sites, ignore_index=True), about)
+
+
+def _chosen(names: Sequence[str], known: Mapping[str, System]) -> list[str]:
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise InputError(
+            f"systems={list(names)}: {unknown} are not known; there are "
+            f"{', '.join(known)}"
+        )
+    return list(dict.fromkeys(names))
+
+
+def _quickened(protocol: Protocol) -> Protocol:
+    updates = min(QUICK_UPDATES, protocol.settings.updates)
+    return replace(protocol, settings=replace(protocol.settings, updates=updates))
+
+
+def _tasks(
+    protocol: Protocol, data: Path, encoder: Weights, quick: bool
+) -> tuple[dict[str, Task], dict[str, holdouts.Folds]]:
+    """Read every target's observations, and fold its sites."""
+    _, asked = plan_encoder(encoder)
+    sets = dict(protocol.data(data))
+    period = protocol.period
+    if quick and all("time" in ds.dims for ds in sets.values()):
+        last = slice(-QUICK_DAYS, None)
+        sets = {name: ds.isel(time=last) for name, ds in sets.items()}
+        period = None
+    tasks, labels = {}, {}
+    for target, observed in protocol.targets.items():
+        others = set(protocol.targets.values()) - {observed}
+        inputs = {name: ds.drop_vars(others) for name, ds in sets.items()}
+        spec = choices.find_target(target)
+        task = read_task(
+            inputs, spec, asked, observed, Hints(),
+            period, protocol.minimum_days, protocol.extra,
+        )  # fmt: skip
+        folds = protocol.split(task.sites)
+        if quick:
+            task, folds = _some_sites(task, folds)
+        problems = [] if (folds >= 0).any() else ["no site is in any fold"]
+        if problems:
+            raise InputError(join_problems(f"{protocol.name} cannot be run", problems))
+        tasks[spec.name], labels[spec.name] = task, folds
+    return tasks, labels
+
+
+def _some_sites(task: Task, folds: holdouts.Folds) -> tuple[Task, holdouts.Folds]:
+    """Keep a few sites, drawn; the others are in no round."""
+    kept = np.random.default_rng(0).permutation(len(folds))[:QUICK_SITES]
+    sites = task.sites["site"].to_numpy()[np.sort(kept)]
+    records = tuple(
+        replace(
+            r,
+            **{name: getattr(r, name)[rows] for name in OF_SITES},
+            sites=r.sites[rows].reset_index(drop=True),
+        )
+        for r in task.records
+        if (rows := r.sites["site"].isin(sites).to_numpy()).any()
+    )
+    return replace(task, records=records), folds[np.sort(kept)]
+
+
+def _pieces(
+    labels: Mapping[str, holdouts.Folds],
+    systems: Sequence[str],
+    folds: int | None,
+    seeds: int,
+) -> Iterator[Piece]:
+    """Put the work in an order in which a broken run compares all systems."""
+    for seed in range(seeds):
+        for target, own in labels.items():
+            numbers = np.unique(own[own >= 0])[:folds]
+            for fold in numbers:
+                for system in systems:
+                    yield Piece(target, seed, int(fold), system)
+
+
+def _done(
+    piece: Piece,
+    task: Task,
+    folds: holdouts.Folds,
+    known: Mapping[str, System],
+    protocol: Protocol,
+    encoder: Weights,
+    runs: Path,
+    bar: tqdm,
+) -> pd.DataFrame:
+    """Do a piece of work, or take what it gave from its folder."""
+    folder = runs / piece.folder
+    result = folder / "scores.csv"
+    if not result.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        bar.set_description(f"{piece.system}, fold {piece.fold}")
+        place = holdouts.places(task.sites, protocol.apart)
+        roles = holdouts.roles(folds, piece.fold, place)
+        if "train" not in roles:
+            raise InputError(
+                f"{protocol.name}: fold {piece.fold} leaves no site to train on; lower "
+                f"apart={protocol.apart} or split otherwise"
+            )
+        round_ = task.with_roles(dict(zip(task.sites["site"], roles, strict=True)))
+        work = Work(
+            round_,
+            encoder,
+            replace(protocol.settings, seed=piece.seed),
+            folder,
+            runs / piece.target,
+            task,
+            lambda share: bar.set_postfix(done=f"{share:.0%}", refresh=False),
+        )
+        table = _scored(known[piece.system].run(work), round_, protocol)
+        unfinished = result.with_suffix(".part")
+        table.to_csv(unfinished, index=False)
+        unfinished.rename(result)
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
+    bar.update()
+    return pd.read_csv(result, dtype={"site": str}).assign(
+        target=piece.target, system=piece.system, fold=piece.fold, seed=piece.seed
+    )
+
+
+def _scored(results: Predicted, task: Task, protocol: Protocol) -> pd.DataFrame:
+    if task.static:
+        return static_scores.answers(results)
+    return score_sites(results, protocol.scores, skip=protocol.skip, minimum=MINIMUM)
+
+
+def _claim(
+    runs: Path, protocol: Protocol, tasks: Mapping[str, Task], encoder: Weights
+) -> None:
+    """Write down what the folder holds, or refuse one that holds another run."""
+    runs.mkdir(parents=True, exist_ok=True)
+    what = {
+        "protocol": protocol.name,
+        "data": {target: task.fingerprint() for target, task in tasks.items()},
+        "encoder": encoder.sha256,
+        "settings": asdict(protocol.settings),
+        "scores": list(protocol.scores),
+    }
+    path = runs / "run.json"
+    had = json.loads(path.read_text()) if path.exists() else what
+    other = [key for key in what if had.get(key) != what[key]]
+    if other:
+        raise InputError(
+            f"runs={str(runs)!r} holds another run: {', '.join(other)} differ. Give "
+            "another folder, or delete it to start anew"
+        )
+    path.write_text(json.dumps(what, indent=1))
+
+
+def _about(
+    protocol: Protocol,
+    encoder: Weights,
+    tasks: Mapping[str, Task],
+    scores: pd.DataFrame,
+    quick: bool,
+) -> dict[str, object]:
+    """Say what was run, and how far the encoder had seen the sites before."""
+    scored = set(scores["site"])
+    label: dict[str, str] = {}
+    for task in tasks.values():
+        label |= dict(zip(task.sites["site"], task.sites["label"], strict=True))
+    kept_out = {site.rsplit("-", 1)[-1] for site in encoder.card.left_out}
+    unseen = sum(label[site] in kept_out for site in scored)
+    return {
+        "encoder": f"{encoder.name} (sha256 {encoder.sha256[:12]})",
+        "unseen": unseen,
+        "scored": len(scored),
+        "data": {target: task.fingerprint()[:12] for target, task in tasks.items()},
+        "settings": asdict(protocol.settings),
+        "quick": quick,
+    }

@@ -1,0 +1,194 @@
+"""Systems by name: heads on an encoder, and tables of features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from xstefaland.model import HeadConfig, StefaLand
+from xstefaland.model.process import CHANNELS
+from xstefaland.training import choices
+from xstefaland.training.benchmark import tabular, vectors
+from xstefaland.training.benchmark.vectors import Vectors
+from xstefaland.training.channels import Channels, cache_channels
+from xstefaland.training.fitting import Finetuning, Predicted, fit, predict_sites
+from xstefaland.training.tasks import Task
+from xstefaland.training.versions import Cache, Version, cache_embeddings
+from xstefaland.weights.files import Weights
+
+Reader = Literal["pretrained", "random", "zero"]
+"""Where embeddings come from: the encoder, the same form without any training, or
+nowhere (all zero)."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a system is given: a task with roles, a budget, a place for files.
+
+    Attributes
+    ----------
+    task : Task
+        Sites are "train", "held out" or "dropped".
+    encoder : Weights
+        Whose embeddings heads take.
+    settings : Finetuning
+        Budget and seed.
+    folder : Path
+        Of this piece of work: its checkpoint.
+    shared : Path
+        Of the target: its embeddings.
+    whole : Task
+        The same task with every site in it, which is what is embedded.
+    progress : callable
+        Called with the share that is done, 0 to 1.
+    """
+
+    task: Task
+    encoder: Weights
+    settings: Finetuning
+    folder: Path
+    shared: Path
+    whole: Task
+    progress: Callable[[float], object] = field(default=lambda share: None)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head, as :func:`xstefaland.training.finetune` takes it, on an encoder.
+
+    Parameters
+    ----------
+    head : str or mapping
+        Form or entries of :class:`~xstefaland.model.HeadConfig`.
+    encoder : {"pretrained", "random", "zero"} or callable
+        What it reads; vectors of others by
+        :func:`~xstefaland.training.benchmark.vectors.given`.
+    """
+
+    head: str | Mapping[str, Any]
+    encoder: Reader | Vectors = "pretrained"
+
+    def run(self, work: Work) -> Predicted:
+        """Train on the training sites, or go on; predict those held out."""
+        cache, width = None, int(work.encoder.card.config["d_model"])
+        if callable(self.encoder):
+            cache = self.encoder(work.task)
+            width = next(iter(cache.values())).shape[-1]
+        config = choices.head_config(work.task, self.head, width, causal=False)
+        if config.embeds and not callable(self.encoder):
+            cache = _embedded(work, self.encoder)
+        version = Version(None, cache, channels=_channels(work, config))
+        updates = work.settings.updates
+        head = fit(
+            work.task,
+            config,
+            [version],
+            work.settings,
+            checkpoint=work.folder / "checkpoint.pt",
+            progress=lambda done, loss: work.progress(done / updates),
+        )
+        return predict_sites(head, work.task, config, version)
+
+
+@dataclass(frozen=True)
+class Table:
+    """An estimator of scikit-learn on features of the day and the place.
+
+    Parameters
+    ----------
+    estimator : callable
+        See :data:`~xstefaland.training.benchmark.tabular.Estimator`.
+    """
+
+    estimator: tabular.Estimator
+
+    def run(self, work: Work) -> Predicted:
+        """Train on the training sites and predict those held out."""
+        return tabular.fit_predict(self.estimator, work.task, work.settings.seed)
+
+
+System = Head | Table
+
+
+def _channels(work: Work, config: HeadConfig) -> Channels | None:
+    """Compute process channels of all sites once for a target."""
+    if not config.channels:
+        return None
+    return cache_channels(work.whole, CHANNELS, work.shared / "channels")
+
+
+def _embedded(work: Work, reader: Reader) -> Cache:
+    """Embed all sites once for a target, whatever the fold."""
+    if reader == "zero":
+        width = int(work.encoder.card.config["d_model"])
+        nothing = np.zeros((), np.float16)
+        return {
+            records.name: np.broadcast_to(nothing, (*records.observed.shape, width))
+            for records in work.whole.records
+        }
+    model = _model(work.encoder)
+    if reader == "random":
+        model = randomised(model)
+    folder = work.shared / "embeddings" / reader
+    precision = work.settings.precision
+    return cache_embeddings(model, work.whole, folder, None, precision)
+
+
+@cache
+def _model(encoder: Weights) -> StefaLand:
+    model: StefaLand = encoder.model()  # type: ignore[assignment]
+    return model
+
+
+def randomised(model: StefaLand, seed: int = 0) -> StefaLand:
+    """Draw the same form anew, with the same scaling and without any training."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = StefaLand(model.config)
+    for name in ("forcing_scaling", "attribute_scaling"):
+        state = model.get_submodule(name).state_dict()
+        fresh.get_submodule(name).load_state_dict(state)
+    return fresh.eval()
+
+
+_ADAPTERS = (
+    "feedforward",
+    "bottleneck",
+    "gated",
+    "moe",
+    "conv",
+    "attention",
+    "none",
+)
+
+SYSTEMS: dict[str, System] = {
+    "resconn": Head("resconn"),
+    "no_resconn": Head("no_resconn"),
+    "ablation": Head("resconn", "random"),
+    "zero": Head("resconn", "zero"),
+    "linear-probe": Head("linear-plain"),
+    "resconn-plain": Head("resconn-plain"),
+    "lstm": Head("lstm"),
+    "lstm-plain": Head("lstm-plain"),
+    "attribute-vectors": Head("resconn", vectors.climate_components),
+    "resconn_additive": Head("resconn_additive"),
+    "dlinear": Head("dlinear"),
+    "informer": Head("informer"),
+    "reformer": Head("reformer"),
+    "resconn-hbv": Head("resconn-hbv"),
+    "no_resconn-hbv": Head("no_resconn-hbv"),
+    "lstm-hbv": Head("lstm-hbv"),
+    "ablation-hbv": Head("resconn-hbv", "random"),
+    **{f"resconn-{name}": Head({"adapter": name}) for name in _ADAPTERS},
+    "linear": Table(tabular.linear),
+    "random_forest": Table(tabular.random_forest),
+    "boosted": Table(tabular.boosted),
+}
+"""Every system by its name; a new one is one line."""
