@@ -17,6 +17,7 @@ from xstefaland.options import get_options, set_options
 
 if TYPE_CHECKING:
     from xstefaland.inference.api import check, embed, predict, reconstruct
+    from xstefaland.inference.sending import send_weights
     from xstefaland.inputs.climate import derive_climate
     from xstefaland.versions import show_versions
 
@@ -28,6 +29,7 @@ _FUNCTIONS = {
     "embed": "inference.api",
     "predict": "inference.api",
     "reconstruct": "inference.api",
+    "send_weights": "inference.sending",
     "show_versions": "versions",
 }
 _MODULES = ("datasets", "metrics", "splits", "errors", "weights")
@@ -43,6 +45,7 @@ __all__ = [
     "metrics",
     "predict",
     "reconstruct",
+    "send_weights",
     "set_options",
     "show_versions",
     "splits",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from xstefaland.inference.loaded import Loaded
 
 
 @contextmanager
 def at_work(place: Loaded) -> Iterator[None]:
-    """Hold a model's device, and give PyTorch the cores of this worker.
+    """Hold a model's device; give PyTorch this worker's cores, then the memory back.
 
     Workers of dask.distributed are started with ``OMP_NUM_THREADS=1``, so that the
     libraries of several tasks do not fight over the cores. Here one task computes at a
@@ -20,7 +22,10 @@ def at_work(place: Loaded) -> Iterator[None]:
     stays.
     """
     with place.lock, torch_threads(threads_of_worker()):
-        yield
+        try:
+            yield
+        finally:
+            release_memory()
 
 
 @contextmanager
@@ -51,3 +56,22 @@ def threads_of_worker() -> int | None:
         return int(distributed.get_worker().state.nthreads)
     except ValueError:
         return None
+
+
+def release_memory() -> None:
+    """Give freed memory back to the system, where its C library keeps it.
+
+    glibc has a heap for each thread and keeps what is freed there, so that memory
+    would grow with the number of chunks (measured in ``benchmarks/scale.py``).
+    """
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    """Find glibc's function; other C libraries have none and need none."""
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)

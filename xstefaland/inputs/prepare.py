@@ -7,7 +7,7 @@ Conversion and derivation happen inside one plain-array function per chunk (see
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -142,7 +142,7 @@ class Prepared:
         )
         results = results if isinstance(results, tuple) else (results,)
         return [
-            result.transpose(*self.site_dims, *own)
+            _in_order(result, (*self.site_dims, *own))
             for result, own in zip(results, outputs, strict=True)
         ]
 
@@ -278,7 +278,12 @@ def _sites_first(variable: xr.Variable, dims: tuple[str, ...]) -> xr.DataArray:
         variable = variable.expand_dims("once")
     last = [dim for dim in variable.dims if dim not in dims]
     own = [dim for dim in dims if dim in variable.dims]
-    return xr.DataArray(variable.transpose(*own, *last))
+    return xr.DataArray(_in_order(variable, (*own, *last)))
+
+
+def _in_order(variable: xr.Variable, dims: tuple[Hashable, ...]) -> xr.Variable:
+    """Order the dims; dask would make a task a chunk where nothing is to be done."""
+    return variable if variable.dims == dims else variable.transpose(*dims)
 
 
 def _together(variables: Iterable[xr.Variable], found: Examination) -> xr.DataArray:
