@@ -270,3 +270,98 @@ def test_workers_tell_the_user_what_is_odd(tmp_path: Any) -> None:
 def _are_kelvin(warning: warnings.WarningMessage) -> bool:
     """Tell the warning about Kelvin from others."""
     return "are these K" in str(warning.message)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_small_worker_gets_through_a_large_grid(tmp_path: Any) -> None:
+    """Memory follows the chunk: a worker that could not hold the grid predicts it.
+
+    The weather of the grid takes 1.6 times the memory that the worker may use.
+    """
+    distributed = pytest.importorskip("distributed")
+    limit, chunks, cells, days = 10**9, 250, 80, 3652
+    weights = tiny_weights(tmp_path / "encoder.safetensors", layers=1)
+    head = tiny_head(weights, path=tmp_path / "head.safetensors")
+    shape = (days, chunks, cells)
+    ds = example_grid(2, 2, 4).isel(lat=0, lon=0, drop=True).drop_vars("spatial_ref")
+    place = np.arange(cells)
+    data = {
+        name: (
+            ("time", "lat", "lon"),
+            da.full(shape, number, chunks=(days, 1, cells), dtype="f8"),
+            ds[name].attrs,
+        )
+        for number, name in enumerate(FORCING)
+    }
+    time_ = pd.date_range("2001-01-01", periods=days)
+    coords = {"lat": np.linspace(60, 30, chunks), "lon": place, "time": time_}
+    grid = xr.Dataset(data, coords)
+    masked = xr.DataArray(place < 1, dims="lon")  # one cell in eighty is land
+    grid = grid.where(masked)
+    assert grid.nbytes > 1.6 * limit
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=2,
+            memory_limit=limit,
+            dashboard_address=None,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        for name in list(grid.data_vars):
+            grid[name].attrs = dict(data[name][2])
+        flow = xstefaland.predict(grid, ["streamflow"], head=head, weights=weights)
+        found = flow.mean("time").compute()
+        (peak,) = client.run(peak_of_this_process).values()
+    assert int(found.streamflow.notnull().sum()) == chunks
+    assert peak < limit
+
+
+def peak_of_this_process() -> int:
+    """Most memory that this process ever had [bytes]."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_weights_are_sent_to_workers_that_lack_them(tmp_path: Any, same: Any) -> None:
+    """Without them the error names host, path and call; the call mends it.
+
+    The worker runs on two threads of PyTorch, whatever OMP_NUM_THREADS says.
+    """
+    distributed = pytest.importorskip("distributed")
+    path = tmp_path / "encoder.safetensors"
+    weights = tiny_weights(path, window=40, stride=15)
+    ds = example_points(3, 60)
+    expected = xstefaland.embed(ds, weights=weights)
+    cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["x"]))
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        lazy = xstefaland.embed(ds.chunk(site=1), weights=weights)
+        path.rename(tmp_path / "elsewhere.safetensors")
+        with pytest.raises(xstefaland.errors.WeightsNotFoundError) as caught:
+            lazy.compute()
+        for part in ("has no weights 'tiny'", str(path), "send_weights(client"):
+            assert part in str(caught.value)
+        xstefaland.send_weights(client, tmp_path / "elsewhere.safetensors")
+        same(lazy.compute(), expected)
+        assert client.submit(threads_at_work).result() == 2
+
+
+def threads_at_work() -> int:
+    """Threads that PyTorch has in a task on a worker."""
+    import threading
+
+    import torch
+
+    from xstefaland.inference.work import at_work
+
+    with at_work(loaded.Loaded(torch.nn.Identity(), threading.RLock())):
+        return torch.get_num_threads()
