@@ -158,9 +158,12 @@ def day_groups(days: Days, pool: Pool) -> NDArray[np.intp] | None:
     """Return the pooled row of each day, -1 where the Dataset leaves it out."""
     if pool not in ("mean", "year"):
         return None
-    groups = np.searchsorted(years_of(days.own), days.index.year)
-    own = np.isin(np.arange(len(days)), days.positions) | (days.positions is None)
-    return np.where(own, groups if pool == "year" else 0, -1)
+    own = slice(None) if days.positions is None else days.positions
+    groups = np.full(len(days), -1, np.intp)
+    groups[own] = 0
+    if pool == "year":
+        groups[own] = np.searchsorted(years_of(days.own), days.own.year)
+    return groups
 
 
 def _embed(

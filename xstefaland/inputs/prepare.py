@@ -275,7 +275,7 @@ def _raw_arrays(
 def _sites_first(variable: xr.Variable, dims: tuple[str, ...]) -> xr.DataArray:
     """Array with the site dims first and `time` (length 1 for site values) last."""
     if "time" not in variable.dims:
-        variable = variable.expand_dims("once")
+        variable = xr.Variable(("once", *variable.dims), variable.data[np.newaxis])
     last = [dim for dim in variable.dims if dim not in dims]
     own = [dim for dim in dims if dim in variable.dims]
     return xr.DataArray(_in_order(variable, (*own, *last)))
@@ -289,8 +289,9 @@ def _in_order(variable: xr.Variable, dims: tuple[Hashable, ...]) -> xr.Variable:
 def _together(variables: Iterable[xr.Variable], found: Examination) -> xr.DataArray:
     """Bring values of sites together in one array, site dims first."""
     sizes = {dim: found.ds.sizes[dim] for dim in found.site_dims}
-    full = [v.set_dims(sizes).transpose(*sizes).to_numpy() for v in variables]
-    return xr.DataArray(np.stack(full, -1), dims=(*sizes, "once"))
+    full = [v.set_dims(sizes) for v in variables]  # type: ignore[no-untyped-call]
+    values = [v.transpose(*sizes).to_numpy() for v in full]
+    return xr.DataArray(np.stack(values, -1), dims=(*sizes, "once"))
 
 
 def _aligned(arrays: Sequence[xr.DataArray], series: int) -> list[xr.DataArray]:
