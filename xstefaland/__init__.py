@@ -18,6 +18,7 @@ from xstefaland.options import get_options, set_options
 if TYPE_CHECKING:
     from xstefaland.inference.api import check, embed, predict, reconstruct
     from xstefaland.inference.explaining import explain
+    from xstefaland.inference.sending import send_weights
     from xstefaland.inputs.climate import derive_climate
     from xstefaland.versions import show_versions
 
@@ -30,6 +31,7 @@ _FUNCTIONS = {
     "explain": "inference.explaining",
     "predict": "inference.api",
     "reconstruct": "inference.api",
+    "send_weights": "inference.sending",
     "show_versions": "versions",
 }
 _MODULES = (
@@ -56,6 +58,7 @@ __all__ = [
     "plotting",
     "predict",
     "reconstruct",
+    "send_weights",
     "set_options",
     "show_versions",
     "splits",

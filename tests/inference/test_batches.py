@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from xstefaland.errors import InputError
+from xstefaland.inference import batches
 from xstefaland.inference.batches import (
     Limit,
     choose_batch_size,
+    choose_sites,
     in_batches,
     is_out_of_memory,
 )
-from xstefaland.inference.blocks import embed_block
+from xstefaland.inference.blocks import embed_block, reconstruct_block
 from xstefaland.testing import tiny_encoder
 
 CPU_TEXT = (
@@ -103,3 +105,32 @@ def test_automatic_size_follows_the_window() -> None:
     month = choose_batch_size("auto", model, 30, device)
     assert 1 <= year < month
     assert choose_batch_size("auto", model, 10**6, device) == 1
+
+
+def test_records_follow_the_memory_of_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Forty years: one record at once on a CPU, hundreds on a card of 120 GiB."""
+    monkeypatch.setattr(batches, "free_memory", lambda device: 120 * 2**30)
+    assert choose_sites(256, 14610, torch.device("cpu")) == 1
+    assert choose_sites(256, 14610, torch.device("cuda")) == 430
+    assert choose_sites(256, 0, torch.device("cpu")) > 1000
+
+
+@pytest.mark.parametrize("pool", [None, "mean", "static"])
+def test_parts_change_nothing(
+    same: Any, monkeypatch: pytest.MonkeyPatch, pool: Any
+) -> None:
+    """Site by site is what all sites at once are, one without weather among them."""
+    model: Any = tiny_encoder(window=30, stride=15)
+    values = arrays(5)
+    values[0][3] = np.nan
+    together = embed_block(model, *values, device="cpu", pool=pool)
+    filled = reconstruct_block(model, *values, device="cpu")
+    monkeypatch.setattr(batches, "CPU_BYTES", 1)
+    assert choose_sites(16, 50, torch.device("cpu")) == 1
+    same(embed_block(model, *values, device="cpu", pool=pool), together)
+    for one, other in zip(
+        reconstruct_block(model, *values, device="cpu"), filled, strict=True
+    ):
+        same(one, other)

@@ -10,14 +10,24 @@ from typing import Any
 
 import cloudpickle
 import dask
+import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
+from dask._task_spec import Alias
 
 import xstefaland
 from xstefaland.inference import loaded
 from xstefaland.inference.lazy import Settings
-from xstefaland.testing import example_grid, example_points, tiny_head, tiny_weights
+from xstefaland.testing import (
+    ATTRIBUTES,
+    FORCING,
+    example_grid,
+    example_points,
+    tiny_head,
+    tiny_weights,
+)
 
 NoCompute = Callable[[], Any]
 
@@ -52,16 +62,86 @@ def test_building_runs_nothing(weights: Any, head: Any, no_compute: NoCompute) -
         embedding.compute()
 
 
-def test_graph_is_small_and_holds_no_module(weights: Any, head: Any) -> None:
-    """Names and hashes travel, modules do not: 100 chunks in a few kilobytes."""
-    ds = example_points(100, 50).chunk(site=1)
-    template = xr.zeros_like(ds.compute()).chunk(site=1)  # the data are no part of this
-    ds = ds.assign({n: template[n] for n in ds.data_vars})
+def grid_of_zeros(side: int, cells: int, days: int, gap: bool = False) -> xr.Dataset:
+    """A grid of `side` x `side` chunks; weather as from a file, the rest in memory."""
+    small = example_grid(2, 2, 4)
+    size, count = side * cells, days - gap
+    chunks = (count, cells, cells)
+    out: dict[str, Any] = {}
+    for number, name in enumerate(FORCING):
+        values = da.full((count, size, size), number, chunks=chunks, dtype="f4")
+        out[name] = (("time", "lat", "lon"), values, small[name].attrs)
+    for name in ATTRIBUTES:
+        values = np.ones((size, size), np.float32)
+        out[name] = (("lat", "lon"), values, small[name].attrs)
+    time_ = pd.date_range("1980-01-01", periods=days)
+    where = np.linspace(-60, 60, size)
+    coords = {"lat": where, "lon": where, "time": time_.delete([9]) if gap else time_}
+    return xr.Dataset(out, coords)
+
+
+@pytest.mark.parametrize("gap", [False, True])
+def test_graph_is_small_and_holds_no_module(weights: Any, head: Any, gap: bool) -> None:
+    """Eight tasks a chunk, each a few kilobytes, for forty years as for one."""
+    sizes = []
+    for days in (400, 14610):
+        ds = grid_of_zeros(10, 2, days, gap)
+        flow = xstefaland.predict(ds, ["streamflow"], head=head, weights=weights)
+        graph = dict(dask.optimize(flow)[0].__dask_graph__())
+        assert sum(not isinstance(task, Alias) for task in graph.values()) <= 8 * 100
+        largest = max(len(cloudpickle.dumps(task)) for task in graph.values())
+        assert largest < 8_000
+        dumped = cloudpickle.dumps(graph)
+        assert b"torch" not in dumped
+        sizes.append(len(dumped))
+    assert sizes[1] < sizes[0] + 3_000
+    assert sizes[1] < 100 * 3_000
+
+
+def test_a_million_cells_are_a_few_megabytes(weights: Any, head: Any) -> None:
+    """Beside the user's own numbers in memory: a value of each attribute a cell."""
+    ds = grid_of_zeros(50, 20, 730)
+    ds = ds.drop_vars(list(ATTRIBUTES))
+    flow = xstefaland.predict(ds, ["streamflow"], head=head, weights=weights)
+    dumped = cloudpickle.dumps(dask.optimize(flow)[0].__dask_graph__())
+    latitudes = 4 * 1000**2
+    assert len(dumped) < latitudes + 6 * 2**20
+
+
+def test_answers_over_one_dataset_share_their_quality(weights: Any, head: Any) -> None:
+    """So two of them can be combined without computing anything."""
+    ds = grid_of_zeros(2, 2, 60)
+    first = xstefaland.predict(ds, "streamflow", head=head, weights=weights)
+    second = xstefaland.predict(ds, "soil_moisture", head=head, weights=weights)
+    assert first.fraction_missing.data.name == second.fraction_missing.data.name
+
+
+def test_quality_runs_no_model(
+    weights: Any, head: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing can be looked at for the price of reading the weather."""
+    ds = grid_of_zeros(2, 2, 60)
     flow = xstefaland.predict(ds, "streamflow", head=head, weights=weights)
-    before = len(cloudpickle.dumps(dask.optimize(ds)[0].__dask_graph__()))
-    dumped = cloudpickle.dumps(dict(dask.optimize(flow.variable)[0].__dask_graph__()))
-    assert b"torch" not in dumped
-    assert len(dumped) < before + 400_000
+    monkeypatch.setattr(loaded, "get", None)
+    assert (flow.fraction_missing.compute() == 0).all()
+    assert (flow.values_rejected.compute() == 0).all()
+
+
+@pytest.mark.parametrize("chunk", [{"site": 1}, {"site": 2}, {"time": -1}])
+def test_coordinates_chunked_in_another_way(
+    weights: Any, same: Any, tmp_path: Any, chunk: dict[str, int]
+) -> None:
+    """A store's latitude has chunks of its own; what is in memory has none."""
+    ds = example_points(5, 60)
+    ds["latitude"] = ds.latitude.chunk(site=3)
+    ds["elevation"] = ds.elevation.chunk(site=4)
+    names = ["precipitation", "temperature", "shortwave_radiation"]
+    mixed = ds.assign({name: ds[name].chunk({"time": -1, **chunk}) for name in names})
+    assert xstefaland.check(mixed, weights=weights).ok
+    lazy = xstefaland.embed(mixed, weights=weights)
+    same(lazy, xstefaland.embed(ds.compute(), weights=weights))
+    whole = example_points(5, 60).chunk(time=-1)
+    same(xstefaland.embed(whole, weights=weights), lazy)
 
 
 def test_options_are_captured_when_the_graph_is_built(weights: Any, same: Any) -> None:
@@ -190,3 +270,100 @@ def test_workers_tell_the_user_what_is_odd(tmp_path: Any) -> None:
 def _are_kelvin(warning: warnings.WarningMessage) -> bool:
     """Tell the warning about Kelvin from others."""
     return "are these K" in str(warning.message)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_small_worker_gets_through_a_large_grid(tmp_path: Any) -> None:
+    """Memory follows the chunk: a worker that could not hold the grid predicts it.
+
+    The weather of the grid takes 1.6 times the memory that the worker may use.
+    """
+    distributed = pytest.importorskip("distributed")
+    limit, chunks, cells, days = 10**9, 50, 400, 3652
+    weights = tiny_weights(tmp_path / "encoder.safetensors", layers=1)
+    head = tiny_head(weights, path=tmp_path / "head.safetensors")
+    shape = (days, chunks, cells)
+    ds = example_grid(2, 2, 4).isel(lat=0, lon=0, drop=True).drop_vars("spatial_ref")
+    place = np.arange(cells)
+    data = {
+        name: (
+            ("time", "lat", "lon"),
+            da.full(shape, number, chunks=(days, 1, cells), dtype="f8"),
+            ds[name].attrs,
+        )
+        for number, name in enumerate(FORCING)
+    }
+    time_ = pd.date_range("2001-01-01", periods=days)
+    coords = {"lat": np.linspace(60, 30, chunks), "lon": place, "time": time_}
+    grid = xr.Dataset(data, coords)
+    masked = xr.DataArray(place < 2, dims="lon")  # two cells of 400 are land
+    grid = grid.where(masked)
+    assert grid.nbytes > 1.6 * limit
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=2,
+            memory_limit=limit,
+            dashboard_address=None,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        for name in list(grid.data_vars):
+            grid[name].attrs = dict(data[name][2])
+        flow = xstefaland.predict(grid, ["streamflow"], head=head, weights=weights)
+        found = flow.mean("time").compute()
+        (peak,) = client.run(peak_of_this_process).values()
+    assert int(found.streamflow.notnull().sum()) == 2 * chunks
+    assert peak < limit
+
+
+def peak_of_this_process() -> int:
+    """Most memory that this process ever had [bytes]."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_weights_are_sent_to_workers_that_lack_them(tmp_path: Any, same: Any) -> None:
+    """Without them the error names host, path and call; the call mends it.
+
+    The worker runs on two threads of PyTorch, whatever OMP_NUM_THREADS says.
+    """
+    distributed = pytest.importorskip("distributed")
+    path = tmp_path / "encoder.safetensors"
+    weights = tiny_weights(path, window=40, stride=15)
+    ds = example_points(3, 60)
+    expected = xstefaland.embed(ds, weights=weights)
+    cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["x"]))
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        first, second = (  # dask keeps the error of the first with its keys
+            xstefaland.embed(ds.chunk(site=size), weights=weights) for size in (1, 2)
+        )
+        path.rename(tmp_path / "elsewhere.safetensors")
+        with pytest.raises(xstefaland.errors.WeightsNotFoundError) as caught:
+            first.compute()
+        for part in ("has no weights 'tiny'", str(path), "send_weights(client"):
+            assert part in str(caught.value)
+        xstefaland.send_weights(client, tmp_path / "elsewhere.safetensors")
+        same(second.compute(), expected)
+        assert client.submit(threads_at_work).result() == 2
+
+
+def threads_at_work() -> int:
+    """Threads that PyTorch has in a task on a worker."""
+    import threading
+
+    import torch
+
+    from xstefaland.inference.work import at_work
+
+    with at_work(loaded.Loaded(torch.nn.Identity(), threading.RLock())):
+        return torch.get_num_threads()

@@ -24,6 +24,7 @@ from xstefaland.inference.plans import (
     plan_predictions,
     require_reading,
 )
+from xstefaland.inference.quality import quality
 from xstefaland.inputs.advice import advice
 from xstefaland.inputs.examine import Examination, examine
 from xstefaland.inputs.hints import Climate, Hints, Latitude
@@ -177,9 +178,9 @@ def embed(
     width = int(encoder.card.config["d_model"])
     answer = lazy.embed(prepared, Reference.of(encoder), width, settings, pool)
     by: MissingBy = missing_by if pool is None else "site"
-    extra = _quality(prepared, len(encoder.card.forcing), by)
+    extra = quality(prepared, len(encoder.card.forcing), by)
     if pool == "year":
-        years = lazy.day_groups(prepared, pool)[1]
+        years = lazy.years_of(prepared.time)
         attrs = {"long_name": "calendar year"}
         extra["year"] = xr.Variable("year", years, attrs)
     return labels.labelled(
@@ -397,7 +398,7 @@ def reconstruct(
     past = labels.history(ds, f"reconstruct() with {encoder.name}")
     attrs = {**ds.attrs, **labels.made_by(encoder), "history": past}
     out = fill(ds, prepared, answers, add=add)
-    extra = _quality(prepared, len(encoder.card.forcing))
+    extra = quality(prepared, len(encoder.card.forcing))
     return out.assign_coords(extra).assign_attrs(attrs)
 
 
@@ -441,19 +442,6 @@ def _check_missing_by(missing_by: object) -> None:
         )
 
 
-def _quality(
-    prepared: Prepared, variables: int, by: MissingBy = "site"
-) -> dict[str, xr.Variable]:
-    """Coordinates that say how good the input was."""
-    missing = labels.fraction_missing(prepared, variables, by)
-    if by == "day":
-        missing = lazy.own_days(missing, prepared)
-    return {
-        labels.FRACTION_MISSING: missing,
-        labels.VALUES_REJECTED: labels.values_rejected(prepared),
-    }
-
-
 def _labelled_targets(
     ds: xr.Dataset,
     plan: HeadGroup,
@@ -464,10 +452,8 @@ def _labelled_targets(
 ) -> dict[str, xr.DataArray]:
     """Give each answer of a plan the name and attributes of its target."""
     by: MissingBy = missing_by if not plan.requirements.static else "site"
-    extra = _quality(prepared, len(plan.encoder.card.forcing), by)
-    if plan.physics:
-        filled = labels.fraction_filled(prepared, PHYSICS_FORCING)
-        extra[labels.FRACTION_FILLED] = filled
+    filled = PHYSICS_FORCING if plan.physics else ()
+    extra = quality(prepared, len(plan.encoder.card.forcing), by, filled)
     if quantiles is not None:
         attrs = {"long_name": "quantile of the prediction", "units": "1"}
         extra[lazy.QUANTILE] = xr.Variable(lazy.QUANTILE, list(quantiles), attrs)

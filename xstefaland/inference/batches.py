@@ -21,6 +21,9 @@ CPU_TOKENS = 3000
 GPU_SHARE = 0.5
 """Share of a GPU's free memory that one batch may take."""
 
+CPU_BYTES = 2**28
+"""Memory that the embeddings and states of the sites at work may take on a CPU."""
+
 _Result = TypeVar("_Result")
 
 
@@ -81,12 +84,44 @@ def check_batch_size(batch_size: object) -> None:
 def _automatic(model: Any, tokens: int, device: torch.device) -> int:
     if device.type != "cuda":
         return max(1, CPU_TOKENS // tokens)
-    import torch
-
     config = model.config
     per_token = 16 * config.d_model + 4 * config.ffn + 200 * len(config.forcing)
+    room = GPU_SHARE * free_memory(device)
+    return int(max(1, min(room // (4 * per_token * tokens), 2048)))
+
+
+def choose_sites(width: int, days: int, device: torch.device) -> int:
+    """Return how many whole records an encoder and its heads take at once.
+
+    Parameters
+    ----------
+    width : int
+        Length of an embedding.
+    days : int
+        Length of a record.
+    device : torch.device
+        Where the models run.
+
+    Examples
+    --------
+    >>> import torch
+    >>> [choose_sites(256, days, torch.device("cpu")) for days in (730, 3652, 14610)]
+    [35, 7, 1]
+    """
+    room = CPU_BYTES
+    if device.type == "cuda":
+        room = int(GPU_SHARE * free_memory(device))
+    per_site = 40 * width * max(days, 1)  # the embedding and nine states as wide
+    return max(1, room // per_site)
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the free memory of a GPU [bytes], with what PyTorch holds in reserve."""
+    import torch
+
     free, _ = torch.cuda.mem_get_info(device)
-    return int(max(1, min(GPU_SHARE * free // (4 * per_token * tokens), 2048)))
+    held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(free + held)
 
 
 def in_batches(

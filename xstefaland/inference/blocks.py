@@ -1,7 +1,8 @@
 """Blocks: plain arrays of some sites through an encoder, whatever their length.
 
-Numpy in, numpy out. Beside input and output there is never more than one batch of
-windows in memory. Heads are trained on embeddings made by :func:`embed_block`.
+Numpy in, numpy out. Beside input and output there are the embeddings of as many sites
+as the device has memory for, and one batch of windows. Embeddings stay on the device
+until they are wanted elsewhere. Heads are trained on those of :func:`embed_block`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstefaland.inference import progress
-from xstefaland.inference.batches import BatchSize, Limit, choose_batch_size, in_batches
+from xstefaland.inference.batches import (
+    BatchSize,
+    Limit,
+    choose_batch_size,
+    choose_sites,
+    in_batches,
+)
 from xstefaland.inference.gaps import near_weather
 from xstefaland.inference.loaded import placed, resolve_device
 from xstefaland.inference.windows import (
@@ -221,74 +228,129 @@ class Encoder:
     ) -> Floats:
         """Embed, see :func:`embed_block`; `everywhere`: without any forcing too."""
         sites = np.arange(block.sites) if everywhere else block.with_forcing()
-        config = self.model.config
-        rows = _rows(block.days, pool, groups)
-        near = near_weather(block.forcing, max_gap, causal=causal)
-        days = near
-        shape = {None: (block.days,), "year": (rows.shape[0],)}.get(pool, ())
-        out = np.full((block.sites, *shape, config.d_model), np.nan, np.float32)
-        out[sites] = 0.0
-        if causal and pool == "static":  # no window's token differs from another's
-            block = block.first_days(config.window)
-        if causal:  # the last window may reach beyond the record
-            rows = np.pad(rows, ((0, 0), (0, config.window)))
-            days = np.pad(near, ((0, 0), (0, config.window)))
-        for batch in self._windows(block, sites, causal=causal):
-            hidden = batch.hidden
-            if pool is None:
-                batch.add_days(out, hidden[:, :-1])
-            elif pool == "static":
-                batch.add(out, hidden[:, -1] / batch.windows)
-            elif pool == "mean":
-                batch.add(out, batch.pooled(hidden[:, :-1], rows, days)[:, 0])
-            else:
-                batch.add(out, batch.pooled(hidden[:, :-1], rows, days))
-        if pool in ("mean", "year"):
-            _divide(out, (days.astype(np.float32) @ rows.T).reshape(out.shape[:-1]))
-        if pool is None and not everywhere:
-            out[~(near & block.begun() if causal else near)] = np.nan
+        shape = {None: [block.days], "year": [len(_rows(0, pool, groups))]}
+        width = self.model.config.d_model
+        out = np.full((block.sites, *shape.get(pool, []), width), np.nan, np.float32)
+        for chosen in self.in_parts(sites, block.days):
+            part = self.embedding(
+                block.take(chosen), pool, groups, everywhere, causal, max_gap
+            )
+            out[chosen] = part.cpu().numpy()
         return out
+
+    def embedding(
+        self,
+        block: Block,
+        pool: Pool = None,
+        groups: NDArray[np.intp] | None = None,
+        everywhere: bool = False,
+        causal: bool = False,
+        max_gap: int | None = None,
+    ) -> Tensor:
+        """Embed all sites of a block at once; the answer stays on the device."""
+        import torch
+
+        near = near_weather(block.forcing, max_gap, causal=causal)
+        seen = block.begun() & near if causal else near
+        if causal and pool == "static":  # no window's token differs from another's
+            block = block.first_days(self.model.config.window)
+        with torch.inference_mode():
+            if pool == "static":
+                out = self._static(block, causal)
+            elif pool is None:
+                out = self._daily(block, causal)
+                if not everywhere:
+                    out.masked_fill_(self._given(~seen)[..., None], torch.nan)
+            else:
+                rows = _rows(block.days, pool, groups)
+                out = self._pooled(block, rows, near, causal)
+                out = out[:, 0] if pool == "mean" else out
+        return out
+
+    def in_parts(
+        self, sites: NDArray[np.intp], days: int
+    ) -> Iterator[NDArray[np.intp]]:
+        """Split sites into as many at once as the device has memory for."""
+        size = choose_sites(self.model.config.d_model, days, self.device)
+        for begin in range(0, len(sites), size):
+            yield sites[begin : begin + size]
 
     def reconstruct(self, block: Block) -> tuple[Floats, Floats]:
         """Reconstruct, see :func:`reconstruct_block`."""
-        sites = block.with_forcing()
+        import torch
+
         series = np.full(block.forcing.shape, np.nan, np.float32)
         static = np.full(block.attributes.shape, np.nan, np.float32)
-        series[sites], static[sites] = 0.0, 0.0
-        for batch in self._windows(block, sites, decode=True):
-            batch.add_days(series, batch.decoded[0])
-            batch.add(static, batch.decoded[1] / batch.windows)
+        for chosen in self.in_parts(block.with_forcing(), block.days):
+            part = block.take(chosen)
+            days = self._zeros(*part.forcing.shape)
+            places = self._zeros(*part.attributes.shape)
+            with torch.inference_mode():
+                for batch in self._windows(part, decode=True):
+                    batch.add_days(days, batch.decoded[0])
+                    batch.add(places, batch.decoded[1] / batch.windows)
+            series[chosen], static[chosen] = days.cpu().numpy(), places.cpu().numpy()
         return series, static
 
-    def _windows(
-        self,
-        block: Block,
-        sites: NDArray[np.intp],
-        decode: bool = False,
-        causal: bool = False,
-    ) -> Iterator[_Batch]:
-        """Run all windows of some sites through the model, batch by batch."""
+    def _daily(self, block: Block, causal: bool) -> Tensor:
+        """Return day tokens ``(site, time, d)``, windows faded into each other."""
+        days = self._laid_out(block, causal)[2]
+        out = self._zeros(block.sites, days, self.model.config.d_model)
+        for batch in self._windows(block, causal=causal):
+            batch.add_days(out, batch.hidden[:, :-1])
+        return out[:, : block.days]
+
+    def _static(self, block: Block, causal: bool) -> Tensor:
+        """Return static tokens ``(site, d)``: the mean of the windows'."""
+        out = self._zeros(block.sites, self.model.config.d_model)
+        for batch in self._windows(block, causal=causal):
+            batch.add(out, batch.hidden[:, -1] / batch.windows)
+        return out
+
+    def _pooled(
+        self, block: Block, rows: Floats, near: NDArray[np.bool_], causal: bool
+    ) -> Tensor:
+        """Return means ``(site, row, d)`` of the days that count; of none it is NaN."""
+        import torch
+
+        more = ((0, 0), (0, self._laid_out(block, causal)[2] - block.days))
+        padded, days = np.pad(rows, more), np.pad(near, more)
+        out = self._zeros(block.sites, len(rows), self.model.config.d_model)
+        for batch in self._windows(block, causal=causal):
+            batch.add(out, batch.pooled(batch.hidden[:, :-1], padded, days))
+        counts = self._given(near.astype(np.float32) @ rows.T)
+        return out / counts.masked_fill(counts == 0, torch.nan)[..., None]
+
+    def _laid_out(
+        self, block: Block, causal: bool
+    ) -> tuple[NDArray[np.intp], Floats, int]:
+        """Return starts and fading of a record's windows, and the days they span."""
         config = self.model.config
         record = block.days, config.window, config.stride
-        if causal:
+        if causal:  # the last window may reach beyond the record
             starts, fade = causal_starts(*record), causal_weights(*record)
-            block = block.first_days(int(starts[-1]) + config.window)
         else:
             starts, fade = window_starts(*record), fade_weights(*record)
-        size = choose_batch_size(
-            self.batch_size, self.model, fade.shape[1], self.device
-        )
-        pairs = np.stack(
-            [np.repeat(sites, len(starts)), np.tile(np.arange(len(starts)), len(sites))]
-        )
+        return starts, fade, int(starts[-1]) + fade.shape[1]
+
+    def _windows(
+        self, block: Block, decode: bool = False, causal: bool = False
+    ) -> Iterator[_Batch]:
+        """Run all windows of a block's sites through the model, batch by batch."""
+        starts, fade, days = self._laid_out(block, causal)
+        block = block if days == block.days else block.first_days(days)
+        length = fade.shape[1]
+        size = choose_batch_size(self.batch_size, self.model, length, self.device)
+        sites = np.repeat(np.arange(block.sites), len(starts))
+        windows = np.tile(np.arange(len(starts)), block.sites)
 
         def run(rows: slice) -> _Batch:
-            site, window = pairs[:, rows]
-            batch = _Batch(site, starts[window], fade[window], len(starts))
+            window = windows[rows]
+            batch = _Batch(sites[rows], starts[window], fade[window], len(starts))
             return self._encode(block, batch, decode, causal)
 
-        progress.expect(pairs.shape[1])
-        for _, batch in in_batches(run, pairs.shape[1], size, self.limit):
+        progress.expect(len(sites))
+        for _, batch in in_batches(run, len(sites), size, self.limit):
             yield batch
             progress.step(len(batch.site))
 
@@ -296,22 +358,30 @@ class Encoder:
         self, block: Block, batch: _Batch, decode: bool, causal: bool
     ) -> _Batch:
         """Run one batch of windows, and decode it if asked."""
+        calendar = self.model.config.calendar
+        days = batch.days
+        forcing = self.tensor(block.forcing[batch.site[:, None], days])
+        batch.hidden = self.model.encode(
+            forcing,
+            self.tensor(block.attributes[batch.site]),
+            day_of_year=self.tensor(block.day_of_year[days]) if calendar else None,
+            latitude=self.tensor(block.latitude[batch.site]) if calendar else None,
+            causal=causal,
+        )
+        if decode:
+            batch.decoded = self.model.decode(batch.hidden, physical=True)
+        return batch
+
+    def _zeros(self, *shape: int) -> Tensor:
         import torch
 
-        calendar = self.model.config.calendar
-        days = batch.start[:, None] + np.arange(batch.fade.shape[1])
-        forcing = self.tensor(block.forcing[batch.site[:, None], days])
-        with torch.inference_mode():
-            batch.hidden = self.model.encode(
-                forcing,
-                self.tensor(block.attributes[batch.site]),
-                day_of_year=self.tensor(block.day_of_year[days]) if calendar else None,
-                latitude=self.tensor(block.latitude[batch.site]) if calendar else None,
-                causal=causal,
-            )
-            if decode:
-                batch.decoded = self.model.decode(batch.hidden, physical=True)
-        return batch
+        return torch.zeros(shape, device=self.device)
+
+    def _given(self, values: NDArray[Any]) -> Tensor:
+        """Bring values to the device as they are."""
+        import torch
+
+        return torch.from_numpy(values).to(self.device)
 
     def tensor(self, values: NDArray[Any]) -> Tensor:
         """Bring values to the device as float32; infinities become NaN."""
@@ -335,36 +405,34 @@ class _Batch:
         fade: Floats,
         windows: int,
     ) -> None:
-        self.site, self.start, self.fade, self.windows = site, start, fade, windows
+        self.site, self.fade, self.windows = site, fade, windows
+        self.days = start[:, None] + np.arange(fade.shape[1])  # (B, W)
 
     def pooled(self, tokens: Tensor, rows: Floats, days: NDArray[np.bool_]) -> Tensor:
         """Sum days ``(B, W, d)`` that count to the pooled rows ``(B, row, d)``."""
         import torch
 
-        length = self.fade.shape[1]
-        share = np.stack([rows[:, begin : begin + length] for begin in self.start])
-        window = self.start[:, None] + np.arange(length)
-        counts = self.fade * days[self.site[:, None], window]
-        share = share * counts[:, None, :]
+        counts = self.fade * days[self.site[:, None], self.days]
+        share = rows[:, self.days].swapaxes(0, 1) * counts[:, None]
         return torch.from_numpy(share).to(tokens.device) @ tokens.float()
 
-    def add(self, out: Floats, values: Tensor) -> None:
+    def add(self, out: Tensor, values: Tensor) -> None:
         """Add ``(B, ...)`` to the batch's sites in `out`."""
-        np.add.at(out, self.site, values.float().cpu().numpy())
+        out.index_add_(0, _on(out, self.site), values.float())
 
-    def add_days(self, out: Floats, values: Tensor) -> None:
-        """Add faded days ``(B, W, n)`` to their days in `out` ``(site, time, n)``.
+    def add_days(self, out: Tensor, values: Tensor) -> None:
+        """Add faded days ``(B, W, n)`` to their days in `out` ``(site, time, n)``."""
+        places = self.site[:, None] * out.shape[1] + self.days
+        faded = values.float() * _on(out, self.fade)[..., None]
+        flat, last = out.view(-1, out.shape[2]), faded.flatten(0, 1)
+        flat.index_add_(0, _on(out, places.ravel()), last)
 
-        Days beyond the record's end are dropped.
-        """
-        import torch
 
-        fade = torch.from_numpy(self.fade).to(values.device)
-        faded = (values.float() * fade[..., None]).cpu().numpy()
-        length = self.fade.shape[1]
-        for site, begin, days in zip(self.site, self.start, faded, strict=True):
-            part = out[site, begin : begin + length]
-            part += days[: len(part)]
+def _on(place: Tensor, values: NDArray[Any]) -> Tensor:
+    """Bring values to where a tensor is."""
+    import torch
+
+    return torch.from_numpy(values).to(place.device)
 
 
 def _rows(days: int, pool: Pool, groups: NDArray[np.intp] | None) -> Floats:
@@ -376,8 +444,3 @@ def _rows(days: int, pool: Pool, groups: NDArray[np.intp] | None) -> Floats:
     count = 1 if pool == "mean" else int(groups.max()) + 1
     member: Floats = (groups == np.arange(count)[:, None]).astype(np.float32)
     return member
-
-
-def _divide(sums: Floats, counts: Floats) -> None:
-    """Turn sums ``(..., d)`` into means, in place; of no day it is NaN."""
-    sums /= np.where(counts > 0, counts, np.nan)[..., None]

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Literal
 
-import numpy as np
 import xarray as xr
 
 from xstefaland.inputs.prepare import Prepared
@@ -17,6 +16,24 @@ FRACTION_MISSING = "fraction_missing"
 VALUES_REJECTED = "values_rejected"
 FRACTION_FILLED = "fraction_filled"
 MissingBy = Literal["site", "day"]
+
+QUALITY = {
+    FRACTION_MISSING: {
+        "long_name": "share of missing forcing values among those the model knows",
+        "units": "1",
+    },
+    VALUES_REJECTED: {
+        "long_name": "number of forcing values that were fill values or beyond the "
+        "valid range, and were taken as missing",
+        "units": "1",
+    },
+    FRACTION_FILLED: {
+        "long_name": "share of days whose weather was filled by the season for the "
+        "physical model",
+        "units": "1",
+    },
+}
+"""Attributes of the coordinates that say how good the input was."""
 
 
 def describe_embedding(encoder: Weights, pool: str | None) -> dict[str, Any]:
@@ -66,72 +83,6 @@ def history(ds: xr.Dataset, call: str) -> str:
     line = f"{now} xstefaland {version('xstefaland')}: {call}"
     old = ds.attrs.get("history")
     return f"{line}\n{old}" if old else line
-
-
-def fraction_missing(
-    prepared: Prepared, variables: int, by: MissingBy = "site"
-) -> xr.Variable:
-    """Return the share of forcing values that are missing, by site, or by day too.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        Inputs; the first `variables` are those that the encoder knows.
-    variables : int
-        Number of forcings of the encoder.
-    by : {"site", "day"}
-        One share for each site, or for each site and day.
-
-    Returns
-    -------
-    xarray.Variable
-        Dims of the sites (and `time`); lazy where the input is. A forcing that the
-        Dataset lacks and a day in a gap of its time axis count as missing.
-    """
-    forcing = prepared.forcing.variable
-    known = forcing.isel({forcing.dims[-1]: slice(variables)})
-    over = known.dims[-2:] if by == "site" else known.dims[-1:]
-    if known.size == 0:
-        sizes = {dim: known.sizes[dim] for dim in known.dims if dim not in over}
-        out = xr.Variable(tuple(sizes), np.ones(tuple(sizes.values()), np.float32))
-    else:
-        there = xr.apply_ufunc(np.isfinite, known, dask="allowed")
-        out = xr.apply_ufunc(_complement, there.mean(over), dask="allowed")
-    out.attrs = {
-        "long_name": "share of missing forcing values among those the model knows",
-        "units": "1",
-    }
-    return out
-
-
-def values_rejected(prepared: Prepared) -> xr.Variable:
-    """Return how many forcing values could not be true, by site."""
-    out = prepared.rejected.variable.copy(deep=False)
-    out.attrs = {
-        "long_name": "number of forcing values that were fill values or beyond the "
-        "valid range, and were taken as missing",
-        "units": "1",
-    }
-    return out
-
-
-def fraction_filled(prepared: Prepared, names: Sequence[str]) -> xr.Variable:
-    """Return the share of days on which one of some forcings had to be filled."""
-    forcing = prepared.forcing.variable
-    known = [spec.name for spec in prepared.examination.requirements.forcing]
-    own = forcing.isel({forcing.dims[-1]: [known.index(name) for name in names]})
-    gaps = xr.apply_ufunc(np.isnan, own, dask="allowed").any(own.dims[-1])
-    out: xr.Variable = gaps.mean("time").astype(np.float32)
-    out.attrs = {
-        "long_name": "share of days whose weather was filled by the season for the "
-        "physical model",
-        "units": "1",
-    }
-    return out
-
-
-def _complement(share: Any) -> Any:
-    return (1 - share).astype(np.float32)
 
 
 def input_dims(ds: xr.Dataset, prepared: Prepared) -> tuple[str, ...]:

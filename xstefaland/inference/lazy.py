@@ -6,7 +6,7 @@ are loaded where a task runs. Building a graph runs none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ from xstefaland.inference.blocks import Block, Encoder, Floats, Pool
 from xstefaland.inference.gaps import MAX_GAP, check_max_gap
 from xstefaland.inference.loaded import Reference
 from xstefaland.inference.predictions import HeadTask, predict_block
+from xstefaland.inference.work import at_work
+from xstefaland.inputs.chunk import Inputs
+from xstefaland.inputs.days import Days
 from xstefaland.inputs.prepare import Prepared
 from xstefaland.options import checked_options, get_options
 
@@ -90,12 +93,15 @@ def embed(
     xarray.Variable
         ``(*site_dims, time or year or nothing, embedding)``.
     """
-    groups, years = day_groups(prepared, pool)
     dims = {None: ["time"], "year": [YEAR]}.get(pool, [])
-    options = {"encoder": encoder, "settings": settings, "pool": pool, "groups": groups}
-    sizes = {EMBEDDING: width, **({YEAR: len(years)} if pool == "year" else {})}
-    (answer,) = _apply(_embed, prepared, [[*dims, EMBEDDING]], sizes, options)
-    return own_days(answer, prepared)
+    sizes = {
+        "time": len(prepared.time),
+        YEAR: len(years_of(prepared.time)),
+        EMBEDDING: width,
+    }
+    options = {"encoder": encoder, "settings": settings, "pool": pool}
+    (answer,) = _applied(prepared, _embed, [[*dims, EMBEDDING]], sizes, **options)
+    return answer
 
 
 def predict(
@@ -118,164 +124,112 @@ def predict(
     list of xarray.Variable
         One per head and target: ``(*site_dims, time?, quantile?)``.
     """
-    dims, sizes = [], {}
+    dims, sizes = [], {"time": len(prepared.time)}
     for task in heads:
         last = [] if task.quantiles is None else [QUANTILE]
         dims += [[*([] if task.static else ["time"]), *last]] * len(task.targets)
         if task.quantiles is not None:
             sizes[QUANTILE] = task.quantiles
     options = {"encoder": encoder, "heads": tuple(heads), "settings": settings}
-    answers = _apply(_predict, prepared, dims, sizes, options)
-    return [own_days(answer, prepared) for answer in answers]
+    return _applied(prepared, _predict, dims, sizes, **options)
 
 
 def reconstruct(
     prepared: Prepared, encoder: Reference, settings: Settings
 ) -> tuple[xr.Variable, xr.Variable]:
     """Reconstruct forcing ``(*site_dims, time, variable)`` and attributes."""
-    options = {"encoder": encoder, "settings": settings}
+    asked = prepared.examination.requirements
+    sizes = {
+        "time": len(prepared.time),
+        "variable": len(asked.forcing),
+        "attribute": len(asked.attributes),
+    }
     dims = [["time", "variable"], ["attribute"]]
-    series, static = _apply(_reconstruct, prepared, dims, {}, options)
-    return own_days(series, prepared), static
+    options = {"encoder": encoder, "settings": settings}
+    series, static = _applied(prepared, _reconstruct, dims, sizes, **options)
+    return series, static
 
 
-def day_groups(
-    prepared: Prepared, pool: Pool
-) -> tuple[NDArray[np.intp] | None, NDArray[np.intp]]:
-    """Return the pooled row of each day (-1: not in the input), and the years."""
+def years_of(days: pd.DatetimeIndex) -> NDArray[np.intp]:
+    """Return the calendar years of some days, rising."""
+    return np.unique(days.year).astype(np.intp)
+
+
+def day_groups(days: Days, pool: Pool) -> NDArray[np.intp] | None:
+    """Return the pooled row of each day, -1 where the Dataset leaves it out."""
     if pool not in ("mean", "year"):
-        return None, np.empty(0, np.intp)
-    days = _days(prepared)
-    years, row = np.unique(prepared.time.year, return_inverse=True)
+        return None
+    own = slice(None) if days.positions is None else days.positions
     groups = np.full(len(days), -1, np.intp)
-    groups[days.get_indexer(prepared.time)] = row if pool == "year" else 0
-    return groups, years.astype(np.intp)
+    groups[own] = 0
+    if pool == "year":
+        groups[own] = np.searchsorted(years_of(days.own), days.own.year)
+    return groups
 
 
-def own_days(answer: xr.Variable, prepared: Prepared) -> xr.Variable:
-    """Drop the days that were inserted into gaps."""
-    days = _days(prepared)
-    if "time" not in answer.dims or len(days) == len(prepared.time):
-        return answer
-    return answer.isel(time=days.get_indexer(prepared.time))
-
-
-def _days(prepared: Prepared) -> pd.DatetimeIndex:
-    days = prepared.forcing.indexes["time"]
-    if not isinstance(days, pd.DatetimeIndex):
-        days = pd.DatetimeIndex(days)
-    return days
-
-
-def _apply(
-    task: Any,
+def _applied(
     prepared: Prepared,
-    output_dims: list[list[str]],
-    output_sizes: dict[str, int],
-    options: dict[str, Any],
+    task: Callable[..., tuple[Floats, ...]],
+    dims: Sequence[Sequence[str]],
+    sizes: Mapping[str, int],
+    **options: Any,
 ) -> list[xr.Variable]:
-    """Apply a task to blocks of sites, on variables: labels come later."""
-    forcing = prepared.forcing.variable
-    attributes, latitude = prepared.attributes.variable, prepared.latitude.variable
-    if forcing.sizes["time"] == 0:
-        forcing = _one_empty_day(forcing, latitude)
-    chunked = bool(forcing.chunks or attributes.chunks or latitude.chunks)
-    if chunked:
-        forcing = forcing.chunk({"time": -1, forcing.dims[-1]: -1})
-        attributes = attributes.chunk({attributes.dims[-1]: -1})
-    day_of_year = _days(prepared).day_of_year.to_numpy().astype(np.float32)
-    with progress.bar(shown=not chunked):
-        answers = xr.apply_ufunc(
-            task,
-            forcing,
-            attributes,
-            latitude,
-            input_core_dims=[["time", forcing.dims[-1]], [attributes.dims[-1]], []],
-            output_core_dims=output_dims,
-            dask="parallelized",
-            output_dtypes=[np.float32] * len(output_dims),
-            dask_gufunc_kwargs={"output_sizes": output_sizes},
-            keep_attrs=False,
-            kwargs={"day_of_year": day_of_year, **options},
-        )
-    return list(answers) if isinstance(answers, tuple) else [answers]
-
-
-def _one_empty_day(forcing: xr.Variable, latitude: xr.Variable) -> xr.Variable:
-    """Stand in for no days at all, which dask cannot apply a function to.
-
-    Tasks drop the day again, see :func:`_flat`.
-    """
-    last = forcing.dims[-1]
-    day = np.full((1, forcing.sizes[last]), np.nan, np.float32)
-    return latitude * xr.Variable(("time", last), day)
+    """Apply a task; what is computed at once shows a bar."""
+    with progress.bar(shown=not prepared.lazy):
+        return prepared.apply(task, dims, sizes, **options)
 
 
 def _embed(
-    forcing: Floats,
-    attributes: Floats,
-    latitude: Floats,
-    *,
-    day_of_year: Floats,
-    encoder: Reference,
-    settings: Settings,
-    pool: Pool,
-    groups: NDArray[np.intp] | None,
-) -> Floats:
+    inputs: Inputs, *, encoder: Reference, settings: Settings, pool: Pool
+) -> tuple[Floats]:
     """Embed one block of sites, in the process where it lies."""
-    block, sites = _flat(forcing, attributes, latitude, day_of_year)
     place = loaded.get(encoder, settings.device, settings.precision)
-    with place.lock:
+    with at_work(place):
         out = _encoder(place, settings).embed(
-            block, pool, groups, causal=settings.causal, max_gap=settings.max_gap
+            _block(inputs),
+            pool,
+            day_groups(inputs.days, pool),
+            causal=settings.causal,
+            max_gap=settings.max_gap,
         )
-    return out.reshape(*sites, *out.shape[1:])
+    return (_as_given(out, inputs, None if pool else 1),)
 
 
 def _predict(
-    forcing: Floats,
-    attributes: Floats,
-    latitude: Floats,
+    inputs: Inputs,
     *,
-    day_of_year: Floats,
     encoder: Reference,
     heads: tuple[HeadTask, ...],
     settings: Settings,
-) -> tuple[Floats, ...] | Floats:
+) -> tuple[Floats, ...]:
     """Predict for one block of sites; heads always work in float32."""
-    block, sites = _flat(forcing, attributes, latitude, day_of_year)
     place = loaded.get(encoder, settings.device, settings.precision)
     networks = [
         (loaded.get(task.reference, settings.device, "float32").model, task)
         for task in heads
     ]
-    with place.lock:
+    with at_work(place):
         answers = predict_block(
             _encoder(place, settings),
             networks,
-            block,
+            _block(inputs),
             causal=settings.causal,
             max_gap=settings.max_gap,
         )
-    shaped = tuple(out.reshape(*sites, *out.shape[1:]) for out in answers)
-    return shaped if len(shaped) > 1 else shaped[0]
+    axes = [None if task.static else 1 for task in heads for _ in task.targets]
+    return tuple(
+        _as_given(out, inputs, axis) for out, axis in zip(answers, axes, strict=True)
+    )
 
 
 def _reconstruct(
-    forcing: Floats,
-    attributes: Floats,
-    latitude: Floats,
-    *,
-    day_of_year: Floats,
-    encoder: Reference,
-    settings: Settings,
+    inputs: Inputs, *, encoder: Reference, settings: Settings
 ) -> tuple[Floats, Floats]:
     """Reconstruct one block of sites."""
-    block, _ = _flat(forcing, attributes, latitude, day_of_year)
     place = loaded.get(encoder, settings.device, settings.precision)
-    with place.lock:
-        series, static = _encoder(place, settings).reconstruct(block)
-    return series.reshape(forcing.shape), static.reshape(attributes.shape)
+    with at_work(place):
+        series, static = _encoder(place, settings).reconstruct(_block(inputs))
+    return _as_given(series, inputs, 1), _as_given(static, inputs, None)
 
 
 def _encoder(place: loaded.Loaded, settings: Settings) -> Encoder:
@@ -289,17 +243,20 @@ def _encoder(place: loaded.Loaded, settings: Settings) -> Encoder:
     )
 
 
-def _flat(
-    forcing: Floats, attributes: Floats, latitude: Floats, day_of_year: Floats
-) -> tuple[Block, tuple[int, ...]]:
-    """Bring all site dims to one; return the block and the shape of the site dims."""
-    sites = latitude.shape
-    count = int(np.prod(sites, dtype=int))
-    forcing = forcing[..., : len(day_of_year), :]
-    block = Block(
+def _block(inputs: Inputs) -> Block:
+    """Bring all site dims to one."""
+    count = inputs.latitude.size
+    forcing, attributes = inputs.forcing, inputs.attributes
+    return Block(
         forcing.reshape(count, *forcing.shape[-2:]),
         attributes.reshape(count, attributes.shape[-1]),
-        latitude.reshape(count),
-        day_of_year,
+        inputs.latitude.reshape(count),
+        inputs.days.index.day_of_year.to_numpy().astype(np.float32),
     )
-    return block, sites
+
+
+def _as_given(out: Floats, inputs: Inputs, time: int | None) -> Floats:
+    """Give an answer the Dataset's own days and site dims again."""
+    if time is not None:
+        out = inputs.days.taken(out, time)
+    return out.reshape(*inputs.latitude.shape, *out.shape[1:])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import logging
+import socket
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstefaland.errors import InputError, WeightsError
+from xstefaland.errors import InputError, WeightsError, WeightsNotFoundError
 from xstefaland.inference.batches import Limit
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ _Key = tuple[str, str, str]
 _MODELS: dict[_Key, Loaded] = {}
 _LOADING: dict[_Key, threading.Lock] = {}
 _WORKING: dict[str, Any] = {}
+_SENT: dict[str, Path] = {}
 _GUARD = threading.Lock()
 
 
@@ -160,16 +162,31 @@ def placed(model: nn.Module, device: torch.device, precision: str) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
+def keep(sha256: str, path: Path) -> None:
+    """Note where this process has the weights of a hash, wherever they lay before."""
+    _SENT[sha256] = path
+
+
 def _weights(reference: Reference) -> Weights:
     """Open the weights where they lay, else by name (another machine's worker)."""
     from xstefaland import weights
 
-    path = Path(reference.path)
-    found = weights.load(path if path.is_file() else reference.name)
+    path = _SENT.get(reference.sha256, Path(reference.path))
+    try:
+        found = weights.load(path if path.is_file() else reference.name)
+    except WeightsNotFoundError:
+        raise WeightsNotFoundError(
+            f"host '{socket.gethostname()}' has no weights '{reference.name}' (sha256 "
+            f"{reference.sha256}): there is no file '{reference.path}', and none is "
+            "listed under that name. Put the file where all machines see it under the "
+            "same path, or send it to the workers before you compute: "
+            f"`xstefaland.send_weights(client, '{reference.path}')`."
+        ) from None
     if found.sha256 != reference.sha256:
         raise WeightsError(
-            f"'{found.path}' has sha256 {found.sha256}, but the task was made with "
-            f"'{reference.name}' of sha256 {reference.sha256}. Use the same weights on "
-            "all machines, or build the result again."
+            f"'{found.path}' on host '{socket.gethostname()}' has sha256 "
+            f"{found.sha256}, but the task was made with '{reference.name}' of sha256 "
+            f"{reference.sha256}. Use the same weights on all machines, or build the "
+            "result again."
         )
     return found

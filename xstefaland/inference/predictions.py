@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ from xstefaland.inference.blocks import Block, Encoder, Floats
 from xstefaland.inference.gaps import near_weather
 from xstefaland.inference.loaded import Reference
 
-BYTES = 2**28
-"""Memory that the embeddings and states of the sites at work may take."""
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,7 @@ def predict_block(
     ]
     columns = encoder.model.config.forcing
     near = near_weather(block.forcing[..., : len(columns)], max_gap, causal=causal)
-    width = encoder.model.config.d_model
-    at_once = max(1, BYTES // (40 * width * max(block.days, 1)))
-    for begin in range(0, len(sites), at_once):
-        chosen = sites[begin : begin + at_once]
+    for chosen in encoder.in_parts(sites, block.days):
         answers = _predict_sites(encoder, heads, block.take(chosen), static, causal)
         for array, answer in zip(out, answers, strict=True):
             array[chosen] = answer
@@ -187,13 +184,14 @@ def _predict_sites(
     )
     begun = own.begun()
     if block.days == 0:  # no weather at all: the static token stands for the record
-        embedding = encoder.embed(own, "static", everywhere=True, causal=causal)
+        embedding = encoder.embedding(own, "static", everywhere=True, causal=causal)
         embedding = embedding[:, None]
         block = block.first_days(1)
     elif not any(head.config.embeds for head, _ in heads):
         embedding = np.zeros((block.sites, 1, 1), np.float32)
     else:  # causal: a NaN before the first weather would never leave a head's state
-        embedding = encoder.embed(own, everywhere=static or causal, causal=causal)
+        whole = static or causal
+        embedding = encoder.embedding(own, everywhere=whole, causal=causal)
     answers = []
     for head, task in heads:
         for answer in _run_head(encoder, head, task, embedding, block, causal):
@@ -207,7 +205,7 @@ def _run_head(
     encoder: Encoder,
     head: Any,
     task: HeadTask,
-    embedding: Floats,
+    embedding: Tensor,
     block: Block,
     causal: bool,
 ) -> list[Floats]:
@@ -224,7 +222,7 @@ def _run_head(
             more["maximum"] = encoder.tensor(limits)
         with torch.inference_mode():
             answer = head(
-                encoder.tensor(embedding[rows]),
+                embedding[rows],
                 encoder.tensor(block.forcing[rows][..., list(task.forcing)]),
                 encoder.tensor(attributes[:, list(task.attributes)]),
                 spinup_days=0 if causal else task.spinup_days,

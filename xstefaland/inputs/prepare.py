@@ -7,8 +7,9 @@ Conversion and derivation happen inside one plain-array function per chunk (see
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,14 @@ import xarray as xr
 
 from xstefaland.errors import InputError, MissingVariableError, join_problems, warn
 from xstefaland.geometry.sites import latitude as site_latitude
-from xstefaland.inputs.axes import every_day
 from xstefaland.inputs.chunk import (
     Assembly,
+    ChunkTask,
+    Inputs,
     ResultColumn,
-    attribute_values,
-    forcing_values,
+    input_arrays,
 )
+from xstefaland.inputs.days import Days
 from xstefaland.inputs.examine import Examination, examine
 from xstefaland.inputs.hints import NO_HINTS, Hints
 from xstefaland.inputs.readings import Reading
@@ -37,36 +39,28 @@ Array = npt.NDArray[Any]
 logger = logging.getLogger("xstefaland")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
-    """Input of a model in physical units.
+    """Input of a model in physical units, as raw arrays and the way from there.
 
     Attributes
     ----------
-    forcing : xarray.DataArray
-        Dims (site dims, `time`, `variable`), float32, NaN where missing; every day from
-        the first to the last. Dask-backed where the Dataset's forcing is, in the
-        chunks of its site dims.
-    attributes : xarray.DataArray
-        Dims (site dims, `attribute`), float32, NaN where missing.
-    latitude : xarray.DataArray
-        Dims (site dims), float32 [degrees north], NaN where unknown.
-    rejected : xarray.DataArray
-        Dims (site dims), float32: number of values that were there and could not be
-        true, so they are missing.
     examination : Examination
         What was found, assumed and derived.
+    assembly : Assembly
+        What happens in each chunk.
+    arrays : tuple of DataArray
+        What it takes: site dims first, dask-backed where the Dataset's forcing is, in
+        the chunks of its site dims.
 
     Notes
     -----
     The arrays carry no site coordinates: labels are taken from the Dataset itself.
     """
 
-    forcing: xr.DataArray
-    attributes: xr.DataArray
-    latitude: xr.DataArray
-    rejected: xr.DataArray
     examination: Examination
+    assembly: Assembly
+    arrays: tuple[xr.DataArray, ...]
 
     @property
     def time(self) -> pd.DatetimeIndex:
@@ -77,6 +71,102 @@ class Prepared:
     def site_dims(self) -> tuple[str, ...]:
         """Dimensions of the forcing besides `time`, in the Dataset's order."""
         return self.examination.site_dims
+
+    @property
+    def forcing(self) -> xr.DataArray:
+        """Dims (site dims, `time`, `variable`): every day, float32, NaN = missing."""
+        names = [v.name for v in self.examination.requirements.forcing]
+        coords = {"time": self.assembly.days.index, "variable": names}
+        return xr.DataArray(self._whole[0], coords, name="forcing")
+
+    @property
+    def attributes(self) -> xr.DataArray:
+        """Dims (site dims, `attribute`), float32, NaN where missing."""
+        names = [v.name for v in self.examination.requirements.attributes]
+        return xr.DataArray(self._whole[1], {"attribute": names}, name="attributes")
+
+    @property
+    def latitude(self) -> xr.DataArray:
+        """Dims (site dims), float32 [degrees north], NaN where unknown."""
+        return xr.DataArray(self._whole[2], name="latitude")
+
+    @property
+    def rejected(self) -> xr.DataArray:
+        """Dims (site dims), float32: values that could not be true, so are missing."""
+        return xr.DataArray(self._whole[3], name="rejected")
+
+    @property
+    def lazy(self) -> bool:
+        """Whether any of the arrays is chunked."""
+        return any(array.chunks for array in self.arrays)
+
+    def apply(
+        self,
+        function: Callable[..., tuple[Array, ...]],
+        outputs: Sequence[Sequence[str]],
+        sizes: Mapping[str, int],
+        **options: Any,
+    ) -> list[xr.Variable]:
+        """Run a function on the inputs of all sites: one task a chunk where lazy.
+
+        Parameters
+        ----------
+        function : callable
+            Takes :class:`~xstefaland.inputs.chunk.Inputs` and the options; returns a
+            tuple of float32 arrays: dims of the sites, then those named here. A worker
+            must be able to import it.
+        outputs : sequence of sequence of str
+            Dims of each answer after those of the sites.
+        sizes : mapping of str to int
+            Lengths of all these dims.
+        **options
+            Plain values: they travel with the graph.
+
+        Returns
+        -------
+        list of Variable
+            Lazy where any of the arrays is. Nothing lazy is computed.
+        """
+        if not self.lazy:
+            answers = function(self._inputs, **options)
+            dims = [(*self.site_dims, *own) for own in outputs]
+            return [xr.Variable(*pair) for pair in zip(dims, answers, strict=True)]
+        last = [str(array.dims[-1]) for array in self.arrays]
+        results = xr.apply_ufunc(
+            ChunkTask(self.assembly, function, options),
+            *(array.variable for array in self.arrays),
+            input_core_dims=[[dim] for dim in last],
+            output_core_dims=outputs,
+            exclude_dims=set(last),
+            dask="parallelized",
+            output_dtypes=[np.float32] * len(outputs),
+            dask_gufunc_kwargs={
+                "output_sizes": {dim: sizes[dim] for own in outputs for dim in own}
+            },
+            keep_attrs=False,
+        )
+        results = results if isinstance(results, tuple) else (results,)
+        return [
+            _in_order(result, (*self.site_dims, *own))
+            for result, own in zip(results, outputs, strict=True)
+        ]
+
+    @cached_property
+    def _inputs(self) -> Inputs:
+        """The inputs of a Dataset in memory, made once for all answers."""
+        return self.assembly(*(array.to_numpy() for array in self.arrays))
+
+    @cached_property
+    def _whole(self) -> list[xr.Variable]:
+        """Forcing, attributes, latitude, rejected: from one task a chunk."""
+        asked = self.examination.requirements
+        sizes = {
+            "time": len(self.assembly.days),
+            "variable": len(asked.forcing),
+            "attribute": len(asked.attributes),
+        }
+        dims = [["time", "variable"], ["attribute"], [], []]
+        return self.apply(input_arrays, dims, sizes)
 
 
 def prepare(
@@ -130,84 +220,100 @@ def prepare(
     tell = logger.warning if get_options()["validation"] == "log" else warn
     for text in report.warnings:
         tell(text)
-    latitude = site_latitude(found.ds, found.site_dims, found.latitude)
-    forcing, rejected = _forcing(found, latitude)
-    chunks = {d: c for d, c in forcing.chunksizes.items() if d in found.site_dims}
-    attributes = _attributes(found, latitude)
-    if chunks:
-        attributes = attributes.chunk({**chunks, "attribute": -1})
-        latitude = latitude.chunk(chunks)
-    return Prepared(forcing, attributes, latitude, rejected, found)
-
-
-def _forcing(
-    found: Examination, latitude: xr.DataArray
-) -> tuple[xr.DataArray, xr.DataArray]:
-    """Make forcing ``(*site_dims, time, variable)``; count rejected values by site."""
-    variables = found.requirements.forcing
-    names = [variable.name for variable in variables]
-    assembly, arrays = _assembly(found, names, latitude)
-    required = [
-        tuple(names.index(name) for name in group if name in names)
-        for group in found.requirements.required
-        if set(group) & set(names)
-    ]
-    options = {
-        "assembly": assembly,
-        "columns": _columns(variables, found),
-        "required": required,
-    }
-    coords = {"time": assembly.days, "variable": names}
-    outputs = [list(coords), []]
-    forcing, rejected = _apply(forcing_values, arrays, found, coords, outputs, options)
-    return forcing.rename("forcing"), rejected.rename("rejected")
-
-
-def _attributes(found: Examination, latitude: xr.DataArray) -> xr.DataArray:
-    """Attributes ``(*site_dims, attribute)``."""
-    variables = found.requirements.attributes
-    names = [variable.name for variable in variables]
-    assembly, arrays = _assembly(found, names, latitude)
-    options = {"assembly": assembly, "columns": _columns(variables, found)}
-    coords = {"attribute": names}
-    (out,) = _apply(attribute_values, arrays, found, coords, [list(coords)], options)
-    return out.rename("attributes")
+    arrays, readings, series = _raw_arrays(found)
+    return Prepared(found, _assembly(found, readings, series), tuple(arrays))
 
 
 def _assembly(
-    found: Examination, names: Sequence[str], latitude: xr.DataArray
-) -> tuple[Assembly, list[xr.DataArray]]:
-    """Collect what some variables need, and the raw arrays in that order."""
-    used = found.behind(names)
-    readings: list[Reading | str] = []
-    arrays: list[xr.DataArray] = []
-    for origin in used:
-        if origin.source:
-            readings.append(found.readings[origin.name])
-            arrays.append(_raw(found.ds[origin.source].variable, found.site_dims))
-    recipes = tuple(origin.recipe for origin in used if origin.recipe)
-    if any(LATITUDE in recipe.ingredients for recipe in recipes):
-        readings.append(LATITUDE)
-        arrays.append(_raw(latitude.variable, found.site_dims))
-    days = every_day(found.days)
-    positions = None
-    if len(days) != len(found.days):
-        positions = days.get_indexer(found.days)
-    validation = get_options()["validation"]
-    assembly = Assembly(
-        tuple(readings), recipes, days, positions, found.period, validation
+    found: Examination, readings: Sequence[Reading | tuple[str, ...]], series: int
+) -> Assembly:
+    """Write down what happens in each chunk."""
+    asked = found.requirements
+    names = [variable.name for variable in asked.forcing]
+    origins = found.behind(variable.name for variable in asked.variables)
+    return Assembly(
+        readings=tuple(readings),
+        series=series,
+        recipes=tuple(origin.recipe for origin in origins if origin.recipe),
+        days=Days.of(found.days),
+        forcing=_columns(asked.forcing, found),
+        attributes=_columns(asked.attributes, found),
+        required=tuple(
+            tuple(names.index(name) for name in group if name in names)
+            for group in asked.required
+            if set(group) & set(names)
+        ),
+        period=found.period,
+        validation=get_options()["validation"],
     )
-    return assembly, arrays
 
 
-def _raw(variable: xr.Variable, dims: tuple[str, ...]) -> xr.DataArray:
+def _raw_arrays(
+    found: Examination,
+) -> tuple[list[xr.DataArray], list[Reading | tuple[str, ...]], int]:
+    """Collect the forcing, then lazy values of sites, then those in memory as one."""
+    origins = found.behind(variable.name for variable in found.requirements.variables)
+    read = [found.readings[origin.name] for origin in origins if origin.source]
+    given = {reading: found.ds[reading.source].variable for reading in read}
+    series = [reading for reading in read if "time" in given[reading].dims]
+    lazy = [r for r in read if r not in series and given[r].chunks is not None]
+    ready = {
+        reading.name: variable.copy(data=reading.values(variable.to_numpy()))
+        for reading, variable in given.items()
+        if reading not in series and reading not in lazy
+    }
+    readings: list[Reading | tuple[str, ...]] = [*series, *lazy]
+    variables = [given[reading] for reading in (*series, *lazy)]
+    latitude = site_latitude(found.ds, found.site_dims, found.latitude).variable
+    if latitude.chunks is None:
+        ready[LATITUDE] = latitude
+    else:
+        readings.append((LATITUDE,))
+        variables.append(latitude)
+    arrays = [_sites_first(variable, found.site_dims) for variable in variables]
+    if ready:
+        readings.append(tuple(ready))
+        arrays.append(_together(ready.values(), found))
+    return _aligned(arrays, len(series)), readings, len(series)
+
+
+def _sites_first(variable: xr.Variable, dims: tuple[str, ...]) -> xr.DataArray:
     """Array with the site dims first and `time` (length 1 for site values) last."""
-    sizes = dict(zip(variable.dims, variable.shape, strict=True))
-    if "time" not in sizes:
+    if "time" not in variable.dims:
         variable = xr.Variable(("once", *variable.dims), variable.data[np.newaxis])
-    last = "time" if "time" in sizes else "once"
-    order = [dim for dim in dims if dim in sizes]
-    return xr.DataArray(variable.transpose(*order, last))
+    last = [dim for dim in variable.dims if dim not in dims]
+    own = [dim for dim in dims if dim in variable.dims]
+    return xr.DataArray(_in_order(variable, (*own, *last)))
+
+
+def _in_order(variable: xr.Variable, dims: tuple[Hashable, ...]) -> xr.Variable:
+    """Order the dims; dask would make a task a chunk where nothing is to be done."""
+    return variable if variable.dims == dims else variable.transpose(*dims)
+
+
+def _together(variables: Iterable[xr.Variable], found: Examination) -> xr.DataArray:
+    """Bring values of sites together in one array, site dims first."""
+    sizes = {dim: found.ds.sizes[dim] for dim in found.site_dims}
+    full = [v.set_dims(sizes) for v in variables]  # type: ignore[no-untyped-call]
+    values = [v.transpose(*sizes).to_numpy() for v in full]
+    return xr.DataArray(np.stack(values, -1), dims=(*sizes, "once"))
+
+
+def _aligned(arrays: Sequence[xr.DataArray], series: int) -> list[xr.DataArray]:
+    """Chunk all arrays alike: as the forcing where it is lazy, else as the rest is."""
+    lazy = [array for array in arrays[:series] if array.chunks]
+    lazy = lazy or [array for array in arrays if array.chunks]
+    chunks = {
+        dim: sizes
+        for array in xr.unify_chunks(*lazy)
+        for dim, sizes in array.chunksizes.items()
+    }
+    if not chunks:
+        return list(arrays)
+    return [
+        array.chunk({dim: chunks.get(dim, -1) for dim in array.dims[:-1]})
+        for array in arrays
+    ]
 
 
 def _columns(
@@ -237,48 +343,3 @@ def _column(variable: VariableSpec, found: Examination) -> ResultColumn:
     if recipe is not None and recipe.climate and low is not None and high is not None:
         limits = (low, high)
     return ResultColumn(variable.name, change, limits)
-
-
-def _apply(
-    function: Callable[..., Any],
-    arrays: list[xr.DataArray],
-    found: Examination,
-    coords: Mapping[str, Any],
-    outputs: list[list[str]],
-    options: Mapping[str, Any],
-) -> list[xr.DataArray]:
-    """Run a function over all sites, lazily if any array is lazy."""
-    sizes = {name: len(values) for name, values in coords.items()}
-    results: Any
-    if arrays:
-        results = xr.apply_ufunc(
-            function,
-            *arrays,
-            input_core_dims=[[str(array.dims[-1])] for array in arrays],
-            output_core_dims=outputs,
-            exclude_dims={"time", "once"} & {str(array.dims[-1]) for array in arrays},
-            dask="parallelized",
-            output_dtypes=[np.float32] * len(outputs),
-            dask_gufunc_kwargs={"output_sizes": sizes},
-            keep_attrs=False,
-            kwargs=dict(options),
-        )
-    else:
-        results = [xr.DataArray(np.float32(0 if not o else np.nan)) for o in outputs]
-    results = list(results) if isinstance(results, tuple | list) else [results]
-    site_sizes = {dim: found.ds.sizes[dim] for dim in found.site_dims}
-    return [
-        _shaped(result, {**site_sizes, **{d: sizes[d] for d in own}}, coords)
-        for result, own in zip(results, outputs, strict=True)
-    ]
-
-
-def _shaped(
-    result: xr.DataArray, sizes: Mapping[str, int], coords: Mapping[str, Any]
-) -> xr.DataArray:
-    """Give a result all its dims, in their order, and the coordinates of its own."""
-    absent = {dim: size for dim, size in sizes.items() if dim not in result.dims}
-    if absent:
-        result = result.expand_dims(absent)
-    own = {name: values for name, values in coords.items() if name in sizes}
-    return result.transpose(*sizes).assign_coords(own)

@@ -51,7 +51,10 @@ class Band(nn.Module):
         super().__init__()
         self.target, self.root, self.low = config.target, config.root, config.low
         for name in ("knots", "offsets"):
-            values = torch.tensor(getattr(config, name), dtype=torch.float32)
+            # no tensor of a file: here even where a network is built without memory
+            values = torch.tensor(
+                getattr(config, name), dtype=torch.float32, device="cpu"
+            )
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, answer: Tensor, quantiles: Tensor) -> Tensor:

@@ -35,8 +35,9 @@ class Limited(nn.Module):
         """Set the limits, one per target in physical units; None is no limit."""
         low = [-torch.inf if value is None else value for value in minimum]
         high = [torch.inf if value is None else value for value in maximum]
-        self.minimum.copy_(torch.as_tensor(low))
-        self.maximum.copy_(torch.as_tensor(high))
+        where = next(self.parameters()).device  # these may still be without memory
+        self.minimum = torch.as_tensor(low, dtype=torch.float32, device=where)
+        self.maximum = torch.as_tensor(high, dtype=torch.float32, device=where)
 
     def within_limits(self, values: Tensor, maximum: Tensor | None = None) -> Tensor:
         """Clip values to the limits.

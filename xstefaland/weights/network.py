@@ -61,15 +61,16 @@ def build(card: Card, tensors: Mapping[str, Tensor], source: str) -> nn.Module:
         card's; everything is listed.
     """
     problems = config_problems(card, len(tensors))
+    module: Any = None
     if not problems:
-        wanted = _empty(card, source, "meta").state_dict()
-        problems = mismatches(tensors, wanted) + card_problems(card, tensors)
+        module = _empty(card, source)
+        problems = mismatches(tensors, module.state_dict())
+        problems += card_problems(card, tensors)
     if problems:
         raise WeightsError(
             join_problems(f"'{source}' does not fit its own card", problems)
         )
-    module: Any = _empty(card, source, "cpu")
-    module.load_state_dict(dict(tensors))
+    module.load_state_dict(dict(tensors), assign=True)  # no random numbers before
     if card.kind == "head":
         module.limit(*([getattr(t, name) for t in card.targets] for name in LIMITS))
     return module.eval()  # type: ignore[no-any-return]
@@ -246,11 +247,11 @@ def _ensemble(card: Card) -> EnsembleConfig:
     )
 
 
-def _empty(card: Card, source: str, device: str) -> nn.Module:
-    """Build the card's network without touching the user's random state."""
+def _empty(card: Card, source: str) -> nn.Module:
+    """Build the card's network without memory and without random numbers."""
     import torch
 
-    with torch.random.fork_rng(devices=[]), torch.device(device):
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
         try:
             return _made(card)
         except (InputError, TypeError, ValueError, LookupError, RuntimeError) as error:
