@@ -18,6 +18,7 @@ from xstefaland.options import get_options, set_options
 if TYPE_CHECKING:
     from xstefaland.inference.api import check, embed, predict, reconstruct
     from xstefaland.inputs.climate import derive_climate
+    from xstefaland.store.run import run
     from xstefaland.versions import show_versions
 
 __version__ = _version("xstefaland")
@@ -28,6 +29,7 @@ _FUNCTIONS = {
     "embed": "inference.api",
     "predict": "inference.api",
     "reconstruct": "inference.api",
+    "run": "store.run",
     "show_versions": "versions",
 }
 _MODULES = ("datasets", "metrics", "splits", "errors", "weights")
@@ -43,6 +45,7 @@ __all__ = [
     "metrics",
     "predict",
     "reconstruct",
+    "run",
     "set_options",
     "show_versions",
     "splits",
