@@ -37,7 +37,12 @@ class Question:
     options: dict[str, Any] = field(default_factory=dict)
 
     def answer(self, ds: xr.Dataset) -> xr.Dataset:
-        """Answer for some sites, lazily where the Dataset is lazy."""
+        """Answer for some sites, lazily.
+
+        What is in memory becomes lazy too: files are read where a region is computed,
+        and a region of sea, all of it missing, is not taken for a broken Dataset.
+        """
+        ds = ds.chunk()
         if self.target == EMBEDDING:
             return api.embed(ds, **self.options).to_dataset()
         if self.target == RECONSTRUCTION:
@@ -78,16 +83,16 @@ class Question:
 
 
 def question(target: Target, given: Mapping[str, Any]) -> Question:
-    """Keep of some keywords those that a target takes.
+    """Ask for a target with the keywords that are given.
 
     Raises
     ------
     InputError
-        For a keyword that the target does not take.
+        For keywords that the target does not take.
 
     Examples
     --------
-    >>> question("embedding", {"pool": "mean", "head": None}).options
+    >>> question("embedding", {"pool": "mean"}).options
     {'pool': 'mean'}
     """
     common = {"weights", "rename", "units", "latitude", "climate"}
@@ -98,16 +103,13 @@ def question(target: Target, given: Mapping[str, Any]) -> Question:
         takes = common | daily | {"pool"}
     elif target == RECONSTRUCTION:
         takes = common | {"add"}
-    extra = [name for name, v in given.items() if name not in takes and v is not None]
+    extra = [name for name in given if name not in takes]
     if extra:
         raise InputError(
             f"target={target!r} does not take {', '.join(f'{n}=' for n in extra)}; "
             "leave it out."
         )
-    kept = {n: v for n, v in given.items() if n in takes and v is not None}
-    if "max_gap" in takes:
-        kept["max_gap"] = given["max_gap"]  # here None has a meaning
-    return Question(target, kept)
+    return Question(target, dict(given))
 
 
 def refuse_problems(found: Sequence[Examination]) -> None:

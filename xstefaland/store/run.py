@@ -48,6 +48,15 @@ REGION_MEMORY = "512 MiB"
 RANGE_SITES = 16
 """Sites whose embeddings give the range of packed bytes."""
 
+DEFAULTS: dict[str, Any] = {
+    "causal": False,
+    "max_gap": MAX_GAP,
+    "missing_by": "site",
+    "add": False,
+    "batch_size": "auto",
+}
+"""Keywords of :func:`run` whose default is not None."""
+
 Names = Mapping[str, str] | None
 Sizes = Mapping[str, int] | None
 
@@ -170,14 +179,15 @@ def run(
         "units": units,
         "latitude": latitude,
         "climate": climate,
-        "causal": causal or None,
+        "causal": causal,
         "max_gap": max_gap,
-        "missing_by": None if missing_by == "site" else missing_by,
-        "add": add or None,
-        "batch_size": None if batch_size == "auto" else batch_size,
+        "missing_by": missing_by,
+        "add": add,
+        "batch_size": batch_size,
         "device": device,
         "precision": precision,
     }
+    given = {n: v for n, v in given.items() if not _is_default(n, v)}
     check_packing(dtype, target)
     output = _Output(address(store), dtype, regions, chunks, shards, storage_options)
     begun = time.monotonic()
@@ -185,7 +195,7 @@ def run(
     with Coordinator(run_.manifest.place) as me:
         plan = _begin(run_, me, resume)
         work = Work(
-            ds=_lazy(ds),
+            ds=ds,
             asked=run_.asked,
             regions=Regions(run_.regions.dims, run_.regions.sizes, plan.steps),
             store=output.store,
@@ -197,6 +207,11 @@ def run(
         bar = Progress(len(work.regions), len(run_.manifest.done()), progress)
         announce(bar, output.store, plan.nbytes, work.regions)
         return hand_out(work, run_.manifest, me, bar, in_flight, begun)
+
+
+def _is_default(name: str, value: object) -> bool:
+    """Tell whether a keyword was left as it is; None is a `max_gap` of its own."""
+    return bool(value == DEFAULTS[name]) if name in DEFAULTS else value is None
 
 
 @dataclass(frozen=True)
@@ -246,8 +261,8 @@ def _prepared(
     refuse_time_chunks(ds, used, suggested)
     refuse_problems(found)
     steps = region_steps(ds, dims, output.regions, suggested)
-    one = _lazy(ds.isel({dim: slice(1) for dim in dims}))
-    made = template(ds, asked.answer(one), dims)
+    one = asked.answer(ds.isel({dim: slice(1) for dim in dims}))
+    made = template(ds, one, dims)
     refuse_chunks(output.chunks, steps, tuple(map(str, made.ds.dims)))
     refuse_large(made, output.dtype, asked, allow_large=allow_large)
     identity = {
@@ -282,13 +297,6 @@ def _suggested(
     device = device or get_options()["device"]
     sizes = suggest_chunks(ds, REGION_MEMORY, device, weights=weights)
     return {dim: sizes[dim] for dim in dims}
-
-
-def _lazy(ds: xr.Dataset) -> xr.Dataset:
-    """Make a Dataset lazy, so that its files are read where a region is computed."""
-    if any(variable.chunks for variable in ds.data_vars.values()):
-        return ds
-    return ds.chunk()
 
 
 def _begin(run_: _Run, me: Coordinator, resume: bool) -> _Plan:

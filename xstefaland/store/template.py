@@ -29,10 +29,14 @@ class Template:
         Small coordinates with their values, all else as empty dask arrays.
     by_region : tuple of str
         The variables that regions fill.
+    data : tuple of str
+        The data variables: a Dataset takes `embedding`, which has a dim of its own
+        name, for a coordinate.
     """
 
     ds: xr.Dataset
     by_region: tuple[str, ...]
+    data: tuple[str, ...]
 
     @property
     def nbytes(self) -> int:
@@ -71,9 +75,10 @@ def template(ds: xr.Dataset, answer: xr.Dataset, dims: tuple[str, ...]) -> Templ
             by_region.append(text)
             variables[text] = _empty(variable, ds, dims)
     _refuse_objects(variables)
-    out = xr.Dataset({n: variables[n] for n in answer.data_vars}, attrs=answer.attrs)
-    coords = {n: v for n, v in variables.items() if n not in out}
-    return Template(out.assign_coords(coords), tuple(by_region))
+    data = tuple(str(name) for name in answer.data_vars)
+    coords = {name: v for name, v in variables.items() if name not in data}
+    whole = xr.Dataset({n: variables[n] for n in data}, coords, answer.attrs)
+    return Template(whole, tuple(by_region), data)
 
 
 def write_template(
@@ -106,12 +111,10 @@ def write_template(
     encoding = {}
     for name in made.by_region:
         variable = made.ds.variables[name]
-        packed = packing.encoding(variable, name in made.ds.data_vars)
-        variable = variable.astype(packed["dtype"])
-        encoding[name] = {
-            **packed,
-            **zarr_chunks(variable, steps, chunks, shards=shards),
-        }
+        packed = packing.encoding(variable, name in made.data)
+        stored = variable.astype(packed["dtype"])
+        cut = zarr_chunks(stored, steps, chunks, shards=shards)
+        encoding[name] = {**variable.encoding, **packed, **cut}
     made.ds.to_zarr(
         store,
         mode="w",
