@@ -103,7 +103,7 @@ def region_steps(
     _refuse_wrong("regions", given, dims)
     chunks = {dim: _widest(ds, dim) for dim in dims}
     if not any(chunks.values()):
-        return {d: given.get(d, min(int(suggested[d]), ds.sizes[d])) for d in dims}
+        return {d: min(given.get(d, suggested[d]), ds.sizes[d]) for d in dims}
     steps = {dim: chunks[dim] or ds.sizes[dim] for dim in dims}
     room = math.prod(suggested[dim] for dim in dims) // math.prod(steps.values())
     for dim in reversed(dims):
