@@ -44,7 +44,9 @@ def flow(grid: xr.Dataset, weights: Any, head: Any) -> xr.DataArray:
 def run(weights: Any, head: Any) -> Callable[..., Any]:
     """Run streamflow quietly, a region for two cells; keywords change it."""
 
-    def call(ds: xr.Dataset, store: Any, target: Any = "streamflow", **more: Any) -> Any:
+    def call(
+        ds: xr.Dataset, store: Any, target: Any = "streamflow", **more: Any
+    ) -> Any:
         options: dict[str, Any] = {"weights": weights, "progress": False}
         if target not in ("embedding", "reconstruction"):
             options["head"] = head

@@ -34,7 +34,11 @@ def test_a_run_from_begin_to_end(manifest: Manifest) -> None:
     manifest.finish({})
     assert manifest.finished
     assert manifest.is_done(4)
-    assert sorted(manifest.place.names()) == ["finished.json", "plan.json", "ready.json"]
+    assert sorted(manifest.place.names()) == [
+        "finished.json",
+        "plan.json",
+        "ready.json",
+    ]
 
 
 def test_a_new_start_forgets_what_was_done(manifest: Manifest) -> None:
@@ -47,7 +51,9 @@ def test_a_new_start_forgets_what_was_done(manifest: Manifest) -> None:
     plan = manifest.plan()
     assert plan is not None
     assert plan["run"] == "b"
-    assert not (manifest.ready or manifest.finished or manifest.done())
+    assert not manifest.ready
+    assert not manifest.finished
+    assert not manifest.done()
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,9 @@ def test_long_records_are_cut_along_time() -> None:
         ("site", "time", "embedding"),
         da.zeros((64, 14600, 256), chunks=-1, dtype=np.float32),
     )
-    (sites, days, width) = zarr_chunks(daily, {"site": 64}, None, shards=False)["chunks"]
+    (sites, days, width) = zarr_chunks(daily, {"site": 64}, None, shards=False)[
+        "chunks"
+    ]
     assert (sites, width) == (64, 256)
     assert 0.9 * CHUNK_BYTES < sites * days * width * 4 <= CHUNK_BYTES
 
@@ -126,5 +128,5 @@ def test_wrong_chunks_are_refused(wrong: Any, text: str) -> None:
 
 def test_wrong_regions_are_refused() -> None:
     """Time is never cut."""
-    with pytest.raises(InputError, match="regions=.*'lat', 'lon'"):
+    with pytest.raises(InputError, match=r"regions=.*'lat', 'lon'"):
         region_steps(example_grid(), ("lat", "lon"), {"time": 5}, {"lat": 1, "lon": 1})

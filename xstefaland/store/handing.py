@@ -179,7 +179,12 @@ def _turns(
     while waiting:
         held = []
         for number in waiting:
-            if not me.claim(_claim(number)):
+            try:
+                mine = me.claim(_claim(number))
+            except OSError as error:
+                _fail(work, number, error, bar, tally)
+                return
+            if not mine:
                 held.append(number)
             elif manifest.place.shared and manifest.is_done(number):
                 me.release(_claim(number))
@@ -218,17 +223,28 @@ def _settle(
     elif not isinstance(error, Exception):  # an interrupt, an exit
         raise error
     else:
-        failed = FailedRegion(number, work.regions.name(number), error)
-        tally.failed.append(failed)
-        logger.warning("%s", failed)
-        bar.region(0, failed=True)
-        unwritable = isinstance(error, OSError) and error.errno in UNWRITABLE
-        tally.stopped = tally.stopped or unwritable
+        _fail(work, number, error, bar, tally)
     me.release(_claim(number))
 
 
 def _sites(regions: Regions) -> int:
     return math.prod(regions.sizes)
+
+
+def _fail(
+    work: Work, number: int, error: Exception, bar: Progress, tally: _Tally
+) -> None:
+    """Count a region that failed; stop where no other could be written either."""
+    failed = FailedRegion(number, work.regions.name(number), error)
+    tally.failed.append(failed)
+    logger.warning("%s", failed)
+    bar.region(0, failed=True)
+    tally.stopped = tally.stopped or is_unwritable(error)
+
+
+def is_unwritable(error: Exception) -> bool:
+    """Tell whether an error is the store's: full, read-only, not allowed."""
+    return isinstance(error, OSError) and error.errno in UNWRITABLE
 
 
 def _failure(report: RunReport, stopped: bool) -> RunError:

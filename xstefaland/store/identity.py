@@ -65,6 +65,8 @@ def data_identity(
 
 def index_line(index: pd.Index) -> str:
     """Describe an index: how many, from, to, and a hash of all."""
+    if isinstance(index, pd.DatetimeIndex):
+        index = index.as_unit("ns")  # files have it in other units than memory
     hashed = pd.util.hash_pandas_object(index, index=False).to_numpy()
     word = hashlib.sha256(hashed.tobytes()).hexdigest()[:12]
     return f"{len(index)} from {index[0]} to {index[-1]} ({word})"

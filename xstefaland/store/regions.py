@@ -107,7 +107,9 @@ def region_steps(
     steps = {dim: chunks[dim] or ds.sizes[dim] for dim in dims}
     room = math.prod(suggested[dim] for dim in dims) // math.prod(steps.values())
     for dim in reversed(dims):
-        times = max(1, min(room, math.ceil(ds.sizes[dim] / steps[dim])))
+        all_of_it = math.ceil(ds.sizes[dim] / steps[dim])
+        fits = suggested[dim] >= ds.sizes[dim]
+        times = all_of_it if fits else max(1, min(room, all_of_it))
         steps[dim] = min(steps[dim] * times, ds.sizes[dim])
         room //= times
     return {dim: min(given.get(dim, steps[dim]), ds.sizes[dim]) for dim in dims}

@@ -23,7 +23,7 @@ from xstefaland.inference.labels import MissingBy
 from xstefaland.inputs.hints import Climate, Latitude
 from xstefaland.options import get_options
 from xstefaland.store.claims import Coordinator
-from xstefaland.store.handing import Work, hand_out
+from xstefaland.store.handing import Work, hand_out, is_unwritable
 from xstefaland.store.identity import data_identity, plain
 from xstefaland.store.manifest import Manifest, refuse_difference
 from xstefaland.store.packing import Packing, StoredAs, check_packing, fitted
@@ -192,21 +192,19 @@ def run(
     output = _Output(address(store), dtype, regions, chunks, shards, storage_options)
     begun = time.monotonic()
     run_ = _prepared(ds, question(target, given), output, allow_large)
-    with Coordinator(run_.manifest.place) as me:
-        plan = _begin(run_, me, resume)
-        work = Work(
-            ds=ds,
-            asked=run_.asked,
-            regions=Regions(run_.regions.dims, run_.regions.sizes, plan.steps),
-            store=output.store,
-            storage_options=dict(storage_options or {}),
-            variables=plan.variables,
-            packing=plan.packing,
-            run=plan.run,
-        )
-        bar = Progress(len(work.regions), len(run_.manifest.done()), progress)
-        announce(bar, output.store, plan.nbytes, work.regions)
-        return hand_out(work, run_.manifest, me, bar, in_flight, begun)
+    try:
+        with Coordinator(run_.manifest.place) as me:
+            work, nbytes = _work(run_, _begin(run_, me, resume))
+            bar = Progress(len(work.regions), len(run_.manifest.done()), progress)
+            announce(bar, output.store, nbytes, work.regions)
+            return hand_out(work, run_.manifest, me, bar, in_flight, begun)
+    except OSError as error:
+        if not is_unwritable(error):
+            raise
+        raise InputError(
+            f"'{output.store}' cannot be written: {error}. Make room or allow it, or "
+            "pass another path; what is done stays done."
+        ) from error
 
 
 def _is_default(name: str, value: object) -> bool:
@@ -324,6 +322,21 @@ def _begin(run_: _Run, me: Coordinator, resume: bool) -> _Plan:
     steps = tuple(layout["regions"][dim] for dim in run_.regions.dims)
     packing = Packing(**plan["packing"])
     return _Plan(plan["run"], steps, tuple(plan["variables"]), packing, plan["bytes"])
+
+
+def _work(run_: _Run, plan: _Plan) -> tuple[Work, int]:
+    """Say how a region of this run is written; and how much all of them are [bytes]."""
+    work = Work(
+        ds=run_.ds,
+        asked=run_.asked,
+        regions=Regions(run_.regions.dims, run_.regions.sizes, plan.steps),
+        store=run_.output.store,
+        storage_options=dict(run_.output.storage_options or {}),
+        variables=plan.variables,
+        packing=plan.packing,
+        run=plan.run,
+    )
+    return work, plan.nbytes
 
 
 def _usable(run_: _Run) -> bool:
