@@ -435,6 +435,8 @@ def test_sizes_are_said_before_the_run(
     assert "6 regions of up to 2 sites" in shown.err
     assert "6/6" in shown.err
     assert "sites/s" in shown.err
+    run(grid, store, progress=True)
+    assert "100%" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_stored_variables_are_small_and_travel() -> None:

@@ -159,11 +159,12 @@ def run(
 
     Examples
     --------
+    >>> import tempfile
     >>> import xstefaland
     >>> from xstefaland.testing import example_grid, tiny_head, tiny_weights
     >>> grid, weights = example_grid(days=60), tiny_weights()
     >>> options = {"weights": weights, "head": tiny_head(weights), "progress": False}
-    >>> path = getfixture("tmp_path") / "flow.zarr"
+    >>> path = f"{tempfile.mkdtemp()}/flow.zarr"
     >>> report = xstefaland.run(grid, "streamflow", path, regions={"lat": 1}, **options)
     >>> report.regions, report.complete
     (3, True)
@@ -195,7 +196,7 @@ def run(
     try:
         with Coordinator(run_.manifest.place) as me:
             work, nbytes = _work(run_, _begin(run_, me, resume))
-            bar = Progress(len(work.regions), len(run_.manifest.done()), progress)
+            bar = Progress(len(work.regions), _count_done(run_, work), progress)
             announce(bar, output.store, nbytes, work.regions)
             return hand_out(work, run_.manifest, me, bar, in_flight, begun)
     except OSError as error:
@@ -337,6 +338,12 @@ def _work(run_: _Run, plan: _Plan) -> tuple[Work, int]:
         run=plan.run,
     )
     return work, plan.nbytes
+
+
+def _count_done(run_: _Run, work: Work) -> int:
+    """Regions that are there; a finished run has no list of them any more."""
+    finished = run_.manifest.finished
+    return len(work.regions) if finished else len(run_.manifest.done())
 
 
 def _usable(run_: _Run) -> bool:
