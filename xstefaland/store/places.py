@@ -173,7 +173,7 @@ def is_local(store: str | os.PathLike[str]) -> bool:
     return "://" not in text or text.startswith(("file://", "local://"))
 
 
-def address(store: str | os.PathLike[str]) -> str:
+def address(store: object) -> str:
     """Return a store's absolute path or address as text.
 
     Raises

@@ -110,7 +110,7 @@ class RunReport:
 
     def __str__(self) -> str:
         """Say it in one or two lines."""
-        rate = f" ({self.sites / self.seconds:.2g} sites/s)" if self.seconds else ""
+        rate = f" ({self.sites / self.seconds:.2g} sites/s)" if self.sites else ""
         state = "complete" if self.complete else "not complete"
         return (
             f"{self.store}: {state}. {self.regions} regions: {self.written} written, "
