@@ -132,7 +132,7 @@ def _cluster(scheduler: str | None) -> Iterator[None]:
             "--scheduler needs dask.distributed: `pip install distributed` or "
             "`conda install distributed`."
         ) from None
-    with Client(scheduler, timeout="20s"):
+    with Client(scheduler, timeout="20s"):  # type: ignore[no-untyped-call]
         yield
 
 
@@ -152,14 +152,14 @@ def open_input(path: str) -> xr.Dataset:
     import xarray as xr
 
     name = path.rstrip("/")
+    zarr = name.endswith(".zarr") or os.path.isdir(name)
     try:
-        if name.endswith(".zarr") or os.path.isdir(name):
-            return xr.open_zarr(name)
-        return xr.open_dataset(name)
+        ds: xr.Dataset = xr.open_zarr(name) if zarr else xr.open_dataset(name)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"cannot read '{path}': {error}. Pass a Zarr store or a NetCDF file."
         ) from error
+    return ds
 
 
 def _predict_arguments(parser: Parser) -> None:
@@ -219,7 +219,15 @@ def _run(given: Arguments, target: Any, **options: Any) -> int:
     """Make the call of :func:`xstefaland.run` that a command line means."""
     from xstefaland.store.run import run
 
-    shared = ("weights", "rename", "units", "latitude", "device", "precision", "dtype")
+    shared: tuple[str, ...] = (
+        "weights",
+        "rename",
+        "units",
+        "latitude",
+        "device",
+        "precision",
+        "dtype",
+    )
     shared += ("resume", "regions", "chunks", "shards", "allow_large", "in_flight")
     report = run(
         open_input(given.input),

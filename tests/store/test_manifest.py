@@ -41,12 +41,14 @@ def test_a_run_from_begin_to_end(manifest: Manifest) -> None:
     ]
 
 
-def test_a_new_start_forgets_what_was_done(manifest: Manifest) -> None:
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_new_start_forgets_what_was_done(manifest: Manifest, finished: bool) -> None:
     """Regions of an older run must not count for a new one."""
     manifest.restart({"run": "a"})
     manifest.set_ready()
     manifest.set_done(3, {})
-    manifest.finish({})
+    if finished:
+        manifest.finish({})
     manifest.restart({"run": "b"})
     plan = manifest.plan()
     assert plan is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from xstefaland.store.places import LocalPlace, place
@@ -21,7 +22,7 @@ def close(
     storage_options: dict[str, object],
     manifest: Manifest,
     me: Coordinator,
-    facts: dict[str, object],
+    facts: Mapping[str, object],
 ) -> None:
     """Consolidate the metadata of a store whose regions are all done, once.
 

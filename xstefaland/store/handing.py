@@ -266,9 +266,10 @@ def _at_once() -> int:
     from distributed import default_client
 
     try:
-        threads = default_client().nthreads()
+        client: Any = default_client()  # type: ignore[no-untyped-call]
     except ValueError:  # no client
         return HERE
+    threads: dict[str, int] = client.nthreads()
     return max(HERE, min(MOST, sum(threads.values()) + len(threads)))
 
 

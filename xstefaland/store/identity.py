@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask.base import compute, tokenize
 
 PLACES = (1 / 6, 1 / 2, 5 / 6)
 """Where values are compared: shares of each site dim."""
@@ -93,7 +93,7 @@ def _values(variables: list[xr.Variable]) -> list[list[float]] | None:
     same as a changed one, and its region will say why.
     """
     try:
-        arrays = [np.asarray(a) for a in dask.compute(*(v.data for v in variables))]
+        arrays = [np.asarray(a) for a in compute(*(v.data for v in variables))]
     except Exception:
         return None
     if any(array.dtype.kind not in "fiub" for array in arrays):
@@ -114,7 +114,7 @@ def plain(value: Any) -> Any:
     'slice(1990, 2010)'
     """
     if isinstance(value, xr.Dataset | xr.DataArray):
-        return f"{type(value).__name__} {dask.base.tokenize(value.compute())}"
+        return f"{type(value).__name__} {tokenize(value.compute())}"
     if isinstance(value, slice):
         return f"slice({value.start}, {value.stop})"
     if isinstance(value, Mapping):

@@ -68,7 +68,8 @@ class Packing:
             return values
         if self.dtype == "float16":
             limit = np.finfo(np.float16).max
-            return np.clip(values, -limit, limit).astype(np.float16)
+            half: NDArray[Any] = np.clip(values, -limit, limit).astype(np.float16)
+            return half
         steps = np.clip(np.rint(values / self.scale), -LEVELS, LEVELS)
         return np.where(np.isnan(values), MISSING, steps).astype(np.int8)
 

@@ -63,10 +63,9 @@ class Question:
 
     def examine(self, ds: xr.Dataset, asked: list[Requirements]) -> list[Examination]:
         """Examine a whole Dataset; nothing lazy is computed."""
-        hints = Hints.of(
-            *(self.options.get(n) for n in ("rename", "units", "latitude", "climate")),
-            self.options.get("causal", False),
-        )
+        names = ("rename", "units", "latitude", "climate", "causal")
+        given = {n: self.options[n] for n in names if n in self.options}
+        hints = Hints.of(**given)
         return [examine(ds, each, hints) for each in asked]
 
     @property

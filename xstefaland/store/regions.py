@@ -189,7 +189,7 @@ def refuse_chunks(
         raise InputError(join_problems("regions must be whole chunks", problems))
 
 
-def _refuse_wrong(what: str, given: Mapping[str, int], dims: tuple[str, ...]) -> None:
+def _refuse_wrong(what: str, given: Mapping[str, Any], dims: tuple[str, ...]) -> None:
     """Refuse unknown dims and sizes that are no positive integers."""
     unknown = [dim for dim in given if dim not in dims]
     wrong = [dim for dim, n in given.items() if not isinstance(n, int) or n < 1]

@@ -99,7 +99,7 @@ class RunReport:
             is read as a coordinate.
         """
         options = dict(self.storage_options) if self.storage_options else None
-        ds = xr.open_zarr(
+        ds: xr.Dataset = xr.open_zarr(
             self.store,
             storage_options=options,
             consolidated=self.complete,

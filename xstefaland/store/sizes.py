@@ -35,7 +35,7 @@ def refuse_large(
     ways = []
     days = made.ds.sizes.get("time")
     if asked.target == "embedding" and days:
-        years = np.unique(made.ds.indexes["time"].year).size
+        years = np.unique(made.ds["time"].dt.year).size
         ways += [
             f'pool="year" ({format_bytes(size // days * years)})',
             f'pool="mean" ({format_bytes(size // days)})',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +126,7 @@ def write_template(
     )
 
 
-def _empty(variable: xr.Variable, ds: xr.Dataset, dims: Iterable[str]) -> xr.Variable:
+def _empty(variable: xr.Variable, ds: xr.Dataset, dims: tuple[str, ...]) -> xr.Variable:
     """Return a variable of all sites that costs nothing; its chunks come later."""
     sizes = {d: ds.sizes[d] if d in dims else n for d, n in variable.sizes.items()}
     data = da.zeros(tuple(sizes.values()), chunks=-1, dtype=variable.dtype)

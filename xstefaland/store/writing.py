@@ -81,11 +81,12 @@ def write_region(
         What is written; all else the template holds.
     """
     sources, regions = [], []
+    targets: Any = list(variables.values())
     for name in variables:
         variable = answer.variables[name]
         # One block: chunks and shards of the store must not have two writers.
-        sources.append(da.asarray(variable.data).rechunk(-1))
+        sources.append(variable.chunk(dict.fromkeys(variable.dims, -1)).data)
         regions.append(
             tuple(where.get(str(dim), slice(0, n)) for dim, n in variable.sizes.items())
         )
-    da.store(sources, list(variables.values()), regions=regions, lock=False)
+    da.store(sources, targets, regions=regions, lock=False)
