@@ -17,7 +17,6 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 import zarr
@@ -26,7 +25,7 @@ import xstefaland
 from xstefaland.errors import InputError, RunError
 from xstefaland.store.manifest import Manifest
 from xstefaland.store.places import LocalPlace
-from xstefaland.testing import example_points, tiny_weights
+from xstefaland.testing import example_points
 
 Run = Callable[..., Any]
 Same = Callable[[Any, Any], None]
@@ -266,39 +265,3 @@ def _killer(pid: int, store: Path, after: int) -> Callable[[], bool]:
         return killed.is_set()
 
     return joined
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")
-def test_a_worker_with_little_memory(run: Run, store: Path, tmp_path: Path) -> None:
-    """An answer of 720 MB passes through a worker that a nanny holds to 750 MB.
-
-    What the worker needs for Python and torch alone is half of that.
-    """
-    distributed = pytest.importorskip("distributed")
-    weights = tiny_weights(tmp_path / "wide.safetensors", d_model=256, layers=1)
-    sites, days = 48, 40 * 365
-    ds = example_points(sites, 60)
-    wide = {
-        name: (
-            ("site", "time"),
-            da.tile(ds[name].values, (1, days // 60 + 1))[:, :days],
-            ds[name].attrs,
-        )
-        for name in ("precipitation", "temperature")
-    }
-    days_ = pd.date_range("1980-01-01", periods=days)
-    big = xr.Dataset(wide, {"time": days_}).chunk(site=2, time=-1)
-    with (
-        distributed.LocalCluster(
-            n_workers=1,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit="750 MB",
-            dashboard_address=None,
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
-        report = run(big, store, "embedding", weights=weights, regions={"site": 2})
-    assert report.complete
-    assert report.open().embedding.nbytes > 700e6

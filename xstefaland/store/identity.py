@@ -93,7 +93,8 @@ def _values(variables: list[xr.Variable]) -> list[list[float]] | None:
     same as a changed one, and its region will say why.
     """
     try:
-        arrays = [np.asarray(a) for a in compute(*(v.data for v in variables))]
+        read = compute(*(v.data for v in variables))  # type: ignore[no-untyped-call]
+        arrays = [np.asarray(each) for each in read]
     except Exception:
         return None
     if any(array.dtype.kind not in "fiub" for array in arrays):
