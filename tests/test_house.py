@@ -24,7 +24,16 @@ import xstefaland
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "xstefaland"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-HEAVY = ("torch", "distributed", "geopandas", "numba", "sklearn", "matplotlib", "pint")
+HEAVY = (
+    "torch",
+    "distributed",
+    "zarr",
+    "geopandas",
+    "numba",
+    "sklearn",
+    "matplotlib",
+    "pint",
+)
 # Rooms from top to bottom, as in the architecture: a room imports only from below.
 ARROWS = {
     "model": {"errors", "model"},
@@ -41,6 +50,7 @@ ARROWS = {
         "weights",
         "inference",
     },
+    "store": {"errors", "options", "inference", "inputs", "weights", "store"},
     "metrics": {"errors", "metrics"},
     "splits": {"errors", "splits"},
     "errors.py": set(),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xstefaland.inference.explaining import explain
     from xstefaland.inference.sending import send_weights
     from xstefaland.inputs.climate import derive_climate
+    from xstefaland.store.run import run
     from xstefaland.versions import show_versions
 
 __version__ = _version("xstefaland")
@@ -32,6 +33,7 @@ _FUNCTIONS = {
     "predict": "inference.api",
     "reconstruct": "inference.api",
     "send_weights": "inference.sending",
+    "run": "store.run",
     "show_versions": "versions",
 }
 _MODULES = (
@@ -58,6 +60,7 @@ __all__ = [
     "plotting",
     "predict",
     "reconstruct",
+    "run",
     "send_weights",
     "set_options",
     "show_versions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from xstefaland.inputs.hints import Climate, Latitude
     from xstefaland.inputs.report import Report
+    from xstefaland.store.report import RunReport
     from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
@@ -27,6 +29,7 @@ CALLS = {
     "check": "check()",
     "embed": "embed()",
     "explain": "explain('streamflow')",
+    "run": "run('streamflow', 'flow.zarr')",
     "missing_inputs": "missing_inputs()",
     "predict": "predict(['streamflow'])",
     "reconstruct": "reconstruct()",
@@ -236,6 +239,84 @@ class StefaLandDataset:
             batch_size=batch_size,
             device=device,
             precision=precision,
+        )
+
+    def run(
+        self,
+        target: str | list[str] | tuple[str, ...],
+        store: str | os.PathLike[str],
+        *,
+        head: WeightsLike | None = None,
+        weights: WeightsLike | None = None,
+        quantiles: Sequence[float] | None = None,
+        pool: Literal["mean", "year", "static"] | None = None,
+        rename: Names = None,
+        units: Names = None,
+        latitude: Latitude | None = None,
+        climate: Climate | None = None,
+        causal: bool = False,
+        max_gap: int | None = 30,
+        missing_by: Literal["site", "day"] = "site",
+        add: bool = False,
+        batch_size: BatchSize = "auto",
+        device: str | None = None,
+        precision: str | None = None,
+        dtype: Literal["float32", "float16", "int8"] = "float32",
+        resume: bool = True,
+        regions: Mapping[str, int] | None = None,
+        chunks: Mapping[str, int] | None = None,
+        shards: bool = False,
+        allow_large: bool = False,
+        in_flight: int | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        progress: bool = True,
+    ) -> RunReport:
+        """Write an answer into a Zarr store, region by region; resumable.
+
+        Parameters
+        ----------
+        target, store, head, weights, quantiles, pool, rename, units, latitude, climate
+            See :func:`xstefaland.run`.
+        causal, max_gap, missing_by, add, batch_size, device, precision, dtype, resume
+            See :func:`xstefaland.run`.
+        regions, chunks, shards, allow_large, in_flight, storage_options, progress
+            See :func:`xstefaland.run`.
+
+        Returns
+        -------
+        RunReport
+            What was done; ``.open()`` opens the store.
+        """
+        from xstefaland.store import run
+
+        return run.run(
+            self._ds,
+            target,
+            store,
+            head=head,
+            weights=weights,
+            quantiles=quantiles,
+            pool=pool,
+            rename=rename,
+            units=units,
+            latitude=latitude,
+            climate=climate,
+            causal=causal,
+            max_gap=max_gap,
+            missing_by=missing_by,
+            add=add,
+            batch_size=batch_size,
+            device=device,
+            precision=precision,
+            dtype=dtype,
+            resume=resume,
+            regions=regions,
+            chunks=chunks,
+            shards=shards,
+            allow_large=allow_large,
+            in_flight=in_flight,
+            storage_options=storage_options,
+            progress=progress,
         )
 
     def explain(

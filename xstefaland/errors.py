@@ -12,6 +12,7 @@ import inspect
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = str(Path(__file__).parent)
 
@@ -53,6 +54,22 @@ class WeightsNotFoundError(WeightsError, _PlainKeyError):
 
 class OfflineError(WeightsError):
     """Weights would have to be fetched, but the package is set offline."""
+
+
+class RunError(XStefalandError, RuntimeError):
+    """Regions of a run failed; all others that could be are written.
+
+    Parameters
+    ----------
+    text : str
+        What was done, and which regions failed and why.
+    report : xstefaland.store.report.RunReport
+        The same to work with.
+    """
+
+    def __init__(self, text: str, report: object = None) -> None:
+        super().__init__(text)
+        self.report: Any = report
 
 
 def join_problems(headline: str, problems: Sequence[str]) -> str:

@@ -1,0 +1,367 @@
+"""The command line: ``xstefaland predict in.zarr out.zarr --target streamflow``.
+
+Each command is a line of :data:`COMMANDS`: its name, what it is for, its arguments and
+the function that runs it, which returns the exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xstefaland.cli_arguments import (
+    input_arguments,
+    names,
+    numbers,
+    output_arguments,
+)
+from xstefaland.errors import InputError, RunError, XStefalandError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+OK, PROBLEM, USAGE, FAILED_REGIONS, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: argparse gives 2 itself, and a shell expects 130 after Ctrl-C."""
+
+Arguments = argparse.Namespace
+Parser = argparse.ArgumentParser
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Parameters
+    ----------
+    name : str
+        What is typed.
+    what : str
+        One line on what it is for.
+    arguments : callable
+        Adds the arguments to its parser.
+    run : callable
+        Does it; returns the exit code.
+    more : str
+        Examples, shown below the arguments.
+    """
+
+    name: str
+    what: str
+    arguments: Callable[[Parser], None]
+    run: Callable[[Arguments], int]
+    more: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Default: those of the process.
+
+    Returns
+    -------
+    int
+        0: done. 1: something is wrong with data, weights or store. 2: the command is
+        not understood. 3: regions failed, all others are written. 130: interrupted.
+
+    Examples
+    --------
+    >>> main(["weights", "list", "--names"])
+    stefaland-base-v1...
+    0
+    """
+    given = _parser().parse_args(arguments)
+    try:
+        with _cluster(getattr(given, "scheduler", None)):
+            return int(given.run(given))
+    except RunError as error:
+        return _say(error, FAILED_REGIONS)
+    except (XStefalandError, OSError) as error:
+        return _say(error, PROBLEM)
+    except KeyboardInterrupt:
+        return _say("interrupted; the same command goes on", INTERRUPTED)
+
+
+def _parser() -> Parser:
+    """Build the parser from the table of commands."""
+    parser = Parser(
+        prog="xstefaland",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    from xstefaland import __version__
+
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for command in COMMANDS:
+        own = commands.add_parser(
+            command.name,
+            help=command.what,
+            description=command.what[0].upper() + command.what[1:] + ".",
+            epilog=command.more or None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.arguments(own)
+        own.set_defaults(run=command.run)
+    return parser
+
+
+def _say(what: object, code: int) -> int:
+    sys.stderr.write(f"xstefaland: {what}\n")
+    return code
+
+
+@contextlib.contextmanager
+def _cluster(scheduler: str | None) -> Iterator[None]:
+    """Compute on a cluster's workers while the command runs."""
+    if scheduler is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError(
+            "--scheduler needs dask.distributed: `pip install distributed` or "
+            "`conda install distributed`."
+        ) from None
+    with Client(scheduler, timeout="20s"):  # type: ignore[no-untyped-call]
+        yield
+
+
+def open_input(path: str) -> xr.Dataset:
+    """Open what a command reads, lazily.
+
+    Parameters
+    ----------
+    path : str
+        A Zarr store or NetCDF file, by path or address.
+
+    Raises
+    ------
+    InputError
+        When there is none, or it cannot be read.
+    """
+    import xarray as xr
+
+    name = path.rstrip("/")
+    zarr = name.endswith(".zarr") or os.path.isdir(name)
+    try:
+        ds: xr.Dataset = xr.open_zarr(name) if zarr else xr.open_dataset(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"cannot read '{path}': {error}. Pass a Zarr store or a NetCDF file."
+        ) from error
+    return ds
+
+
+def _predict_arguments(parser: Parser) -> None:
+    input_arguments(parser)
+    output_arguments(parser)
+    parser.add_argument(
+        "--target",
+        required=True,
+        type=names,
+        help="streamflow, soil_moisture, ... or several with commas",
+    )
+    parser.add_argument("--head", help="name, sort or file of a head")
+    parser.add_argument("--quantiles", type=numbers, help="levels: 0.1,0.5,0.9")
+    parser.add_argument("--causal", action="store_true", help="no day sees later ones")
+
+
+def _embed_arguments(parser: Parser) -> None:
+    input_arguments(parser)
+    output_arguments(parser)
+    parser.add_argument(
+        "--pool",
+        choices=("none", "year", "mean", "static"),
+        required=True,
+        help="one vector a day (none: large), a year, a site, or of its attributes",
+    )
+    parser.add_argument("--causal", action="store_true", help="no day sees later ones")
+
+
+def _reconstruct_arguments(parser: Parser) -> None:
+    input_arguments(parser)
+    output_arguments(parser)
+    parser.add_argument(
+        "--add", action="store_true", help="add the variables that the file lacks"
+    )
+
+
+def _check_arguments(parser: Parser) -> None:
+    input_arguments(parser)
+    parser.add_argument("--target", type=names, help="what is to be predicted")
+    parser.add_argument("--head", help="name, sort or file of a head")
+
+
+def _weights_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "action",
+        choices=("list", "fetch", "show"),
+        help="list all, fetch one or all to this machine, or show one's card",
+    )
+    parser.add_argument("name", nargs="?", help="a name; fetch without one: all")
+    parser.add_argument("--names", action="store_true", help="list names alone")
+
+
+# What the commands do.
+
+
+def _run(given: Arguments, target: Any, **options: Any) -> int:
+    """Make the call of :func:`xstefaland.run` that a command line means."""
+    from xstefaland.store.run import run
+
+    shared: tuple[str, ...] = (
+        "weights",
+        "rename",
+        "units",
+        "latitude",
+        "device",
+        "precision",
+        "dtype",
+    )
+    shared += ("resume", "regions", "chunks", "shards", "allow_large", "in_flight")
+    report = run(
+        open_input(given.input),
+        target,
+        given.output,
+        progress=not given.quiet,
+        **{name: getattr(given, name) for name in shared},
+        **options,
+    )
+    sys.stdout.write(f"{report}\n")
+    return OK
+
+
+def _predict(given: Arguments) -> int:
+    target = given.target[0] if len(given.target) == 1 else given.target
+    options = {name: getattr(given, name) for name in ("head", "quantiles", "causal")}
+    return _run(given, target, **options)
+
+
+def _embed(given: Arguments) -> int:
+    pool = None if given.pool == "none" else given.pool
+    return _run(given, "embedding", pool=pool, causal=given.causal)
+
+
+def _reconstruct(given: Arguments) -> int:
+    return _run(given, "reconstruction", add=given.add)
+
+
+def _check(given: Arguments) -> int:
+    from xstefaland.inference.api import check
+
+    options = ("weights", "head", "rename", "units", "latitude")
+    report = check(
+        open_input(given.input),
+        given.target,
+        **{name: getattr(given, name) for name in options},
+    )
+    sys.stdout.write(f"{report}\n")
+    return OK if report.ok else PROBLEM
+
+
+def _weights(given: Arguments) -> int:
+    from xstefaland import weights
+
+    if given.action == "list":
+        table = weights.list()
+        shown = (
+            "\n".join(table["name"]) if given.names else table.to_string(index=False)
+        )
+    elif given.action == "fetch":
+        found = [weights.fetch(given.name)] if given.name else weights.fetch_all()
+        shown = "\n".join(map(str, found))
+    elif given.name is None:
+        raise InputError(
+            "which weights? `xstefaland weights show NAME`; `xstefaland weights list` "
+            "names all."
+        )
+    else:
+        opened = weights.load(given.name)
+        shown = f"{opened.name}\n{opened.path}\nsha256 {opened.sha256}\n"
+        shown += opened.card.to_json()
+    sys.stdout.write(f"{shown}\n")
+    return OK
+
+
+DESCRIPTION = """\
+River flow, soil moisture and embeddings from daily weather, for one site or a
+continent. A tutorial:
+
+  1. See what a file has and what the model needs; nothing is computed.
+         xstefaland check weather.nc --target streamflow
+  2. Say what it cannot know: names and units.
+         xstefaland check weather.nc --rename rain=precipitation --units 'rain=mm d-1'
+  3. Predict into a Zarr store, region by region. Stop it whenever you like: the same
+     command goes on where it was.
+         xstefaland predict weather.zarr flow.zarr --target streamflow
+  4. Read the answer.
+         python -c 'import xarray; print(xarray.open_zarr("flow.zarr"))'
+"""
+
+EPILOG = """\
+exit codes: 0 done; 1 something is wrong with data, weights or store, and the message
+says what to do; 2 the command is not understood; 3 some regions failed, and the same
+command tries them again; 130 interrupted.
+"""
+
+COMMANDS = (
+    Command(
+        "check",
+        "say what a file has, what the model needs and what is wrong",
+        _check_arguments,
+        _check,
+        "exit code 1 when there is a problem, so that a script can stop.",
+    ),
+    Command(
+        "predict",
+        "predict targets at all sites into a Zarr store",
+        _predict_arguments,
+        _predict,
+        "examples:\n"
+        "  xstefaland predict in.zarr out.zarr --target streamflow,soil_moisture\n"
+        "  xstefaland predict in.zarr s3://bucket/out.zarr --target streamflow \\\n"
+        "      --regions lat=32,lon=32 --scheduler tcp://10.0.0.1:8786\n\n"
+        "Start it on several machines with one shared folder: they share the work.",
+    ),
+    Command(
+        "embed",
+        "write the model's view of each day, year or site into a Zarr store",
+        _embed_arguments,
+        _embed,
+        "examples:\n"
+        "  xstefaland embed in.zarr sites.zarr --pool mean\n"
+        "  xstefaland embed in.zarr years.zarr --pool year --dtype int8",
+    ),
+    Command(
+        "reconstruct",
+        "fill gaps in weather and attributes into a Zarr store",
+        _reconstruct_arguments,
+        _reconstruct,
+        "example:\n  xstefaland reconstruct gappy.nc filled.zarr",
+    ),
+    Command(
+        "weights",
+        "list, fetch or show trained weights",
+        _weights_arguments,
+        _weights,
+        "examples:\n"
+        "  xstefaland weights list\n"
+        "  xstefaland weights fetch              # all, for machines without network\n"
+        "  xstefaland weights show stefaland-base-v1",
+    ),
+)
+"""All commands, in the order of the help; a new one is a line here."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Arguments that commands share, and the text that stands in them."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Read ``a=b,c=d``.
+
+    Examples
+    --------
+    >>> pairs("pr=mm d-1,tas=K")
+    {'pr': 'mm d-1', 'tas': 'K'}
+    """
+    parts = [part.partition("=") for part in text.split(",")]
+    if not all(key.strip() and sign and value.strip() for key, sign, value in parts):
+        raise argparse.ArgumentTypeError(f"{text!r}: write name=value,name=value")
+    return {key.strip(): value.strip() for key, _, value in parts}
+
+
+def sizes(text: str) -> dict[str, int]:
+    """Read ``lat=32,lon=32``.
+
+    Examples
+    --------
+    >>> sizes("lat=32,lon=64")
+    {'lat': 32, 'lon': 64}
+    """
+    try:
+        return {key: int(value) for key, value in pairs(text).items()}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write lat=32,lon=32") from None
+
+
+def numbers(text: str) -> list[float]:
+    """Read ``0.1,0.5,0.9``."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write 0.1,0.5,0.9") from None
+
+
+def names(text: str) -> list[str]:
+    """Read ``streamflow,soil_moisture``."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def input_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that reads data takes."""
+    parser.add_argument(
+        "input", metavar="IN", help="NetCDF file or Zarr store of daily weather"
+    )
+    parser.add_argument("--weights", help="encoder: a name or a file")
+    parser.add_argument(
+        "--rename",
+        type=pairs,
+        metavar="A=B,...",
+        help="names in the file that are not recognised: rain=precipitation",
+    )
+    parser.add_argument(
+        "--units",
+        type=pairs,
+        metavar="A=U,...",
+        help="units that the file does not state: 'rain=mm d-1,t=K'",
+    )
+    parser.add_argument("--latitude", help="variable that holds the latitude")
+
+
+def output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that writes a store takes."""
+    parser.add_argument("output", metavar="OUT", help="Zarr store: path or address")
+    go = parser.add_mutually_exclusive_group()
+    go.add_argument(
+        "--resume",
+        action="store_true",
+        default=True,
+        help="go on where an earlier run was stopped (the default)",
+    )
+    go.add_argument(
+        "--restart",
+        dest="resume",
+        action="store_false",
+        help="start over, and lose what an earlier run wrote",
+    )
+    parser.add_argument("--scheduler", help="address of a dask.distributed scheduler")
+    parser.add_argument(
+        "--regions", type=sizes, metavar="D=N,...", help="sites written at once"
+    )
+    parser.add_argument(
+        "--chunks", type=sizes, metavar="D=N,...", help="chunks of the Zarr store"
+    )
+    parser.add_argument("--shards", action="store_true", help="one file per region")
+    parser.add_argument(
+        "--dtype", default="float32", choices=("float32", "float16", "int8")
+    )
+    parser.add_argument("--in-flight", type=int, metavar="N", help="regions at once")
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:0")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"))
+    parser.add_argument(
+        "--allow-large", action="store_true", help="write more than 100 GB"
+    )
+    parser.add_argument("--quiet", action="store_true", help="show no progress")

@@ -1,0 +1,1 @@
+"""Runs into Zarr: region by region, resumable, by one process or many."""

@@ -1,0 +1,153 @@
+"""Who works on what: several coordinators share a run through files.
+
+A claim is a file that only one coordinator can create; it names its owner. An owner
+shows that it lives by touching a file of its own. When it dies, by any signal, its
+claims are taken over: at once on the same machine, where its process is seen to be
+gone, else when its file has not been touched for :data:`STALE` seconds.
+
+Should a coordinator be taken for dead that is merely slow, two write the same region:
+both write the same values, and every file whole, so nothing is lost but time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from xstefaland.store.places import Place
+
+BEAT, STALE = 5.0, 60.0
+"""Seconds between two signs of life, and until a silent owner is taken for dead."""
+
+
+class Coordinator:
+    """One process that hands out regions; claims end when its ``with`` block does.
+
+    Parameters
+    ----------
+    place : Place
+        The folder that all coordinators of a run share.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._place = place
+        self._mine: set[str] = set()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start to show signs of life."""
+        if self._place.shared:
+            who = {"host": socket.gethostname(), "pid": os.getpid()}
+            self._place.write(self._sign(self.name), json.dumps(who).encode())
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give all claims back."""
+        self._ended.set()
+        with contextlib.suppress(OSError):  # a full or vanished disk must not hide why
+            for claim in list(self._mine):
+                self.release(claim)
+            self._place.remove(self._sign(self.name))
+
+    def claim(self, what: str) -> bool:
+        """Claim something unless a living coordinator has; tell whether it worked."""
+        if not self._place.shared:
+            return True
+        path, me = f"claims/{what}", self.name.encode()
+        while not self._place.create(path, me):
+            owner = self._place.read(path)
+            if owner is not None and (
+                self.is_alive(owner.decode()) or not self._evict(path, owner)
+            ):
+                return False
+        self._mine.add(what)
+        return True
+
+    def release(self, what: str) -> None:
+        """Give a claim back, if it is still ours."""
+        self._mine.discard(what)
+        path = f"claims/{what}"
+        if self._place.shared and self._place.read(path) == self.name.encode():
+            self._place.remove(path)
+
+    def others(self) -> list[str]:
+        """Names of the other coordinators that live."""
+        if not self._place.shared:
+            return []
+        names = [name.removesuffix(".json") for name in self._place.names("alive")]
+        return [name for name in names if name != self.name and self.is_alive(name)]
+
+    def is_alive(self, owner: str) -> bool:
+        """Tell whether a coordinator shows signs of life."""
+        sign, mine = self._path(self._sign(owner)), self._path(self._sign(self.name))
+        try:
+            who = json.loads(sign.read_bytes())
+            # The file server's clock is compared with itself, not with ours.
+            silent = _now(mine) - sign.stat().st_mtime
+        except (FileNotFoundError, ValueError):
+            return False
+        if who.get("host") == socket.gethostname() and not _runs(int(who["pid"])):
+            return False
+        return silent < STALE
+
+    def _evict(self, path: str, owner: bytes) -> bool:
+        """Take a dead owner's claim away; False where another was quicker."""
+        claim = self._path(path)
+        aside = claim.with_name(f"{claim.name}.{self.name}.part")
+        try:
+            os.replace(claim, aside)
+        except FileNotFoundError:
+            return True  # somebody took it away: try again
+        same = aside.read_bytes() == owner
+        if not same:  # another evicted it first and claimed: give it back
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, claim)
+        aside.unlink(missing_ok=True)
+        return same
+
+    def _beat(self) -> None:
+        """Touch the sign of life until the end."""
+        sign = self._path(self._sign(self.name))
+        while not self._ended.wait(BEAT):
+            with contextlib.suppress(OSError):
+                os.utime(sign)
+
+    def _path(self, name: str) -> Path:
+        """Where a file of the folder lies; only a shared folder is asked."""
+        return Path(self._place.root) / name
+
+    @staticmethod
+    def _sign(name: str) -> str:
+        return f"alive/{name}.json"
+
+
+def _now(sign: Path) -> float:
+    """Return the file system's time [s], which a file just touched shows."""
+    os.utime(sign)
+    return sign.stat().st_mtime
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a process of this machine exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

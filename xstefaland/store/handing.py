@@ -1,0 +1,285 @@
+"""Handing out regions: a few at a time, each with a graph of its own."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from typing import Any
+
+import xarray as xr
+
+from xstefaland.errors import RunError
+from xstefaland.store.claims import Coordinator
+from xstefaland.store.closing import close
+from xstefaland.store.manifest import Manifest
+from xstefaland.store.packing import Packing
+from xstefaland.store.progress import Progress
+from xstefaland.store.questions import Question
+from xstefaland.store.regions import Regions
+from xstefaland.store.report import FailedRegion, RunReport, run_error
+from xstefaland.store.writing import StoredVariable, write_region
+
+HERE = 2
+"""Regions at once without a cluster: one is read while another is computed."""
+
+MOST = 512
+"""Regions at once on a cluster: each holds a thread of this process, which waits."""
+
+POLL = 0.5
+"""Seconds between two looks at what other coordinators have done."""
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG)
+"""Errors of the store, not of a region: the next one would fail too."""
+
+logger = logging.getLogger("xstefaland")
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that is needed to write any region."""
+
+    ds: xr.Dataset
+    asked: Question
+    regions: Regions
+    store: str
+    storage_options: dict[str, Any]
+    variables: tuple[str, ...]
+    packing: Packing
+    run: str
+
+    def write(self, number: int) -> None:
+        """Answer for a region and write it, where the scheduler in force computes."""
+        where = self.regions.slices(number)
+        answer = self.asked.answer(self.ds.isel(where))
+        options = tuple(self.storage_options.items())
+        stored = {
+            name: StoredVariable(
+                self.store,
+                name,
+                self.packing if name in answer.data_vars else Packing(),
+                options,
+                self.run,
+            )
+            for name in self.variables
+        }
+        write_region(answer, where, stored)
+
+
+@dataclass
+class _Tally:
+    """What became of the regions so far."""
+
+    written: int = 0
+    skipped: int = 0
+    sites: int = 0
+    failed: list[FailedRegion] = field(default_factory=list)
+    stopped: bool = False
+
+
+def hand_out(
+    work: Work,
+    manifest: Manifest,
+    me: Coordinator,
+    bar: Progress,
+    in_flight: int | None,
+    begun: float,
+) -> RunReport:
+    """Write all regions that nobody has written.
+
+    Parameters
+    ----------
+    work : Work
+        How a region is written.
+    manifest : Manifest
+        Which are.
+    me : Coordinator
+        Who claims them.
+    bar : Progress
+        Where it is shown.
+    in_flight : int, optional
+        Regions at once.
+    begun : float
+        Monotonic time at which the call began [s].
+
+    Raises
+    ------
+    RunError
+        When some failed.
+    """
+    tally = _Tally()
+    with _closing(bar):
+        if manifest.finished:
+            tally.skipped = len(work.regions)
+        else:
+            _work(work, manifest, me, bar, in_flight or _at_once(), tally)
+    report = RunReport(
+        store=work.store,
+        regions=len(work.regions),
+        written=tally.written,
+        skipped=tally.skipped,
+        failed=tuple(tally.failed),
+        sites=tally.sites,
+        seconds=time.monotonic() - begun,
+        storage_options=work.storage_options,
+    )
+    if not report.complete:
+        raise _failure(report, tally.stopped) from tally.failed[0].error
+    facts = {"regions": report.regions, "sites": _sites(work.regions)}
+    close(work.store, work.storage_options, manifest, me, facts)
+    return report
+
+
+def _work(
+    work: Work,
+    manifest: Manifest,
+    me: Coordinator,
+    bar: Progress,
+    at_once: int,
+    tally: _Tally,
+) -> None:
+    """Hand out regions until all are done or have failed here."""
+    turns = _turns(work, manifest, me, tally, bar)
+    running: dict[Future[None], int] = {}
+    with ThreadPoolExecutor(at_once, thread_name_prefix="xstefaland") as pool:
+        more = True
+        while more or running:
+            while more and not tally.stopped and len(running) < at_once:
+                number = next(turns, None)
+                if number is None:
+                    more = False
+                elif number >= 0:
+                    task = pool.submit(copy_context().run, _one, work, manifest, number)
+                    running[task] = number
+                else:  # the rest is claimed by others
+                    break
+            more = more and not tally.stopped
+            if running:
+                ended, _ = wait(running, POLL, FIRST_COMPLETED)
+                for task in ended:
+                    _settle(work, running.pop(task), task, me, bar, tally)
+            elif more:
+                time.sleep(POLL)
+
+
+def _turns(
+    work: Work, manifest: Manifest, me: Coordinator, tally: _Tally, bar: Progress
+) -> Iterator[int]:
+    """Yield each region that is ours to write; -1 while others hold what is left."""
+    done = manifest.done()
+    tally.skipped += len(done)
+    waiting = [number for number in range(len(work.regions)) if number not in done]
+    while waiting:
+        held = []
+        for number in waiting:
+            try:
+                mine = me.claim(_claim(number))
+            except OSError as error:
+                _fail(work, number, error, bar, tally)
+                return
+            if not mine:
+                held.append(number)
+            elif manifest.place.shared and manifest.is_done(number):
+                me.release(_claim(number))
+                tally.skipped += 1
+                bar.skip()
+            else:
+                yield number
+        waiting = held
+        if waiting:
+            yield -1
+
+
+def _one(work: Work, manifest: Manifest, number: int) -> None:
+    """Write a region, then say so: in this order."""
+    start = time.monotonic()
+    work.write(number)
+    seconds = round(time.monotonic() - start, 3)
+    manifest.set_done(number, {"sites": work.regions.sites(number), "seconds": seconds})
+
+
+def _settle(
+    work: Work,
+    number: int,
+    task: Future[None],
+    me: Coordinator,
+    bar: Progress,
+    tally: _Tally,
+) -> None:
+    """Count a region that ended."""
+    error = task.exception()
+    sites = work.regions.sites(number)
+    if error is None:
+        tally.written += 1
+        tally.sites += sites
+        bar.region(sites)
+    elif not isinstance(error, Exception):  # an interrupt, an exit
+        raise error
+    else:
+        _fail(work, number, error, bar, tally)
+    me.release(_claim(number))
+
+
+def _sites(regions: Regions) -> int:
+    return math.prod(regions.sizes)
+
+
+def _fail(
+    work: Work, number: int, error: Exception, bar: Progress, tally: _Tally
+) -> None:
+    """Count a region that failed; stop where no other could be written either."""
+    failed = FailedRegion(number, work.regions.name(number), error)
+    tally.failed.append(failed)
+    logger.warning("%s", failed)
+    bar.region(0, failed=True)
+    tally.stopped = tally.stopped or is_unwritable(error)
+
+
+def is_unwritable(error: Exception) -> bool:
+    """Tell whether an error is the store's: full, read-only, not allowed."""
+    return isinstance(error, OSError) and error.errno in UNWRITABLE
+
+
+def _failure(report: RunReport, stopped: bool) -> RunError:
+    if stopped:
+        return run_error(
+            report,
+            "The store cannot be written any more, so the run stopped. Make room or "
+            "allow it, then make the same call again: it goes on where it was.",
+        )
+    return run_error(
+        report, "Make the same call again: it tries what is not there yet."
+    )
+
+
+def _at_once() -> int:
+    """Regions at once: enough for all threads of a cluster, where there is one."""
+    if "distributed" not in sys.modules:
+        return HERE
+    from distributed import default_client
+
+    try:
+        client: Any = default_client()  # type: ignore[no-untyped-call]
+    except ValueError:  # no client
+        return HERE
+    threads: dict[str, int] = client.nthreads()
+    return max(HERE, min(MOST, sum(threads.values()) + len(threads)))
+
+
+def _claim(number: int) -> str:
+    return f"{number:07d}"
+
+
+@contextmanager
+def _closing(bar: Progress) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        bar.close()

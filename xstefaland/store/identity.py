@@ -1,0 +1,127 @@
+"""What makes two runs the same: weights, options, and the input they read.
+
+Hashing a continental input would cost as much as reading it, and names of dask arrays
+change with chunks and paths. So an input is known by its structure, its coordinates
+and the values at three places.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from dask.base import compute, tokenize
+
+PLACES = (1 / 6, 1 / 2, 5 / 6)
+"""Where values are compared: shares of each site dim."""
+
+SAMPLE_DAYS = 366
+"""Days of the record that are compared at each place."""
+
+
+def data_identity(
+    ds: xr.Dataset, names: Iterable[str], dims: tuple[str, ...]
+) -> dict[str, Any]:
+    """Describe an input in plain values.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        The input.
+    names : iterable of str
+        The variables that are used.
+    dims : tuple of str
+        Dims of the sites.
+
+    Returns
+    -------
+    dict
+        Sizes, a line for each coordinate with an index, and for each variable its
+        dims, units and the mean and number of values at three places: None where they
+        could not be read.
+    """
+    names = sorted(set(names))
+    used = [*dims, "time"] if "time" in ds.dims else list(dims)
+    sampled = sample(ds, names, dims)
+    return {
+        "sizes": {dim: ds.sizes[dim] for dim in used},
+        "coordinates": {
+            dim: index_line(ds.indexes[dim]) for dim in used if dim in ds.indexes
+        },
+        "variables": {
+            name: {
+                "dims": [str(dim) for dim in ds[name].dims],
+                "units": str(ds[name].attrs.get("units", "")),
+                "values": sampled[name],
+            }
+            for name in names
+        },
+    }
+
+
+def index_line(index: pd.Index) -> str:
+    """Describe an index: how many, from, to, and a hash of all."""
+    if isinstance(index, pd.DatetimeIndex):
+        index = index.as_unit("ns")  # files have it in other units than memory
+    hashed = pd.util.hash_pandas_object(index, index=False).to_numpy()
+    word = hashlib.sha256(hashed.tobytes()).hexdigest()[:12]
+    return f"{len(index)} from {index[0]} to {index[-1]} ({word})"
+
+
+def sample(
+    ds: xr.Dataset, names: list[str], dims: tuple[str, ...]
+) -> dict[str, list[list[float]] | None]:
+    """Mean and number of the values of some variables at :data:`PLACES`."""
+    picks = []
+    for share in PLACES:
+        where = {dim: int(ds.sizes[dim] * share) for dim in dims}
+        part = ds[names].isel(where, missing_dims="ignore")
+        if "time" in part.dims:
+            part = part.isel(time=slice(SAMPLE_DAYS))
+        picks.append(part)
+    return {name: _values([pick[name].variable for pick in picks]) for name in names}
+
+
+def _values(variables: list[xr.Variable]) -> list[list[float]] | None:
+    """Mean and number at each place; None where reading failed.
+
+    A source may fail in any way of its own. A place that cannot be read is not the
+    same as a changed one, and its region will say why.
+    """
+    try:
+        read = compute(*(v.data for v in variables))  # type: ignore[no-untyped-call]
+        arrays = [np.asarray(each) for each in read]
+    except Exception:
+        return None
+    if any(array.dtype.kind not in "fiub" for array in arrays):
+        return None
+    out = []
+    for array in arrays:
+        finite = array[np.isfinite(array)].astype(float)
+        out.append([float(finite.mean()) if finite.size else 0.0, float(finite.size)])
+    return out
+
+
+def plain(value: Any) -> Any:
+    """Turn an option into values that JSON holds.
+
+    Examples
+    --------
+    >>> plain(slice("1990", "2010"))
+    'slice(1990, 2010)'
+    """
+    if isinstance(value, xr.Dataset | xr.DataArray):
+        return f"{type(value).__name__} {tokenize(value.compute())}"
+    if isinstance(value, slice):
+        return f"slice({value.start}, {value.stop})"
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value

@@ -1,0 +1,133 @@
+"""What is asked of every region, whatever its sites: a target and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import xarray as xr
+
+from xstefaland.errors import InputError, MissingVariableError, join_problems
+from xstefaland.inference import api
+from xstefaland.inference.lazy import EMBEDDING
+from xstefaland.inference.plans import plan_encoder, plan_predictions
+from xstefaland.inputs.examine import Examination, examine
+from xstefaland.inputs.hints import Hints
+from xstefaland.inputs.requirements import Requirements
+from xstefaland.weights import Weights
+
+RECONSTRUCTION = "reconstruction"
+Target = str | list[str] | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A target and how it is to be answered.
+
+    Parameters
+    ----------
+    target : str or list of str
+        Targets of heads, ``"embedding"`` or ``"reconstruction"``.
+    options : dict
+        Keywords of :func:`xstefaland.predict`, ``embed`` or ``reconstruct``.
+    """
+
+    target: Target
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def answer(self, ds: xr.Dataset) -> xr.Dataset:
+        """Answer for some sites, lazily.
+
+        What is in memory becomes lazy too: files are read where a region is computed,
+        and a region of sea, all of it missing, is not taken for a broken Dataset.
+        """
+        ds = ds.chunk()
+        if self.target == EMBEDDING:
+            return api.embed(ds, **self.options).to_dataset()
+        if self.target == RECONSTRUCTION:
+            return api.reconstruct(ds, **self.options)
+        return api.predict(ds, self._targets, **self.options)
+
+    def weights(self) -> tuple[list[Weights], list[Requirements]]:
+        """Open the weights that answer; return them and what they ask of a Dataset."""
+        if self.target in (EMBEDDING, RECONSTRUCTION):
+            encoder, asked = plan_encoder(self.options.get("weights"))
+            return [encoder], [asked]
+        options = (self.options.get("head"), self.options.get("weights"))
+        plans = plan_predictions(self._targets, *options)
+        opened = [p.encoder for p in plans] + [
+            h.weights for p in plans for h in p.heads
+        ]
+        return opened, [plan.requirements for plan in plans]
+
+    def examine(self, ds: xr.Dataset, asked: list[Requirements]) -> list[Examination]:
+        """Examine a whole Dataset; nothing lazy is computed."""
+        names = ("rename", "units", "latitude", "climate", "causal")
+        given = {n: self.options[n] for n in names if n in self.options}
+        hints = Hints.of(**given)
+        return [examine(ds, each, hints) for each in asked]
+
+    @property
+    def _targets(self) -> list[str]:
+        if isinstance(self.target, str):
+            return [self.target]
+        beside = [n for n in self.target if n in (EMBEDDING, RECONSTRUCTION)]
+        if beside:
+            raise InputError(
+                f"target={self.target!r} is not possible; '{beside[0]}' is a run of "
+                f"its own: target='{beside[0]}'."
+            )
+        return list(self.target)
+
+
+def question(target: Target, given: Mapping[str, Any]) -> Question:
+    """Ask for a target with the keywords that are given.
+
+    Raises
+    ------
+    InputError
+        For keywords that the target does not take.
+
+    Examples
+    --------
+    >>> question("embedding", {"pool": "mean"}).options
+    {'pool': 'mean'}
+    """
+    common = {"weights", "rename", "units", "latitude", "climate"}
+    common |= {"batch_size", "device", "precision"}
+    daily = {"causal", "max_gap", "missing_by"}
+    takes = common | daily | {"head", "quantiles"}
+    if target == EMBEDDING:
+        takes = common | daily | {"pool"}
+    elif target == RECONSTRUCTION:
+        takes = common | {"add"}
+    extra = [name for name in given if name not in takes]
+    if extra:
+        raise InputError(
+            f"target={target!r} does not take {', '.join(f'{n}=' for n in extra)}; "
+            "leave it out."
+        )
+    return Question(target, dict(given))
+
+
+def refuse_problems(found: Sequence[Examination]) -> None:
+    """Refuse a Dataset that cannot be used.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with it.
+    MissingVariableError
+        When nothing else is wrong.
+    """
+    problems = list(dict.fromkeys(p for f in found for p in f.report.problems))
+    missing = {text for each in found for text in each.report.missing}
+    if problems:
+        kind = MissingVariableError if missing >= set(problems) else InputError
+        raise kind(join_problems("the Dataset cannot be used", problems))
+
+
+def sources(found: Sequence[Examination]) -> list[str]:
+    """Names of the Dataset's variables that are read."""
+    return sorted({r.source for each in found for r in each.readings.values()})
