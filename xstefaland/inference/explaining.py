@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-import numpy as np
 import xarray as xr
 
 from xstefaland.errors import InputError
@@ -167,16 +166,20 @@ def _choices(
 
 def _without(prepared: Prepared, names: Sequence[str]) -> Prepared:
     """Take variables away: they are missing, and a masked model knows what that is."""
-    return replace(
-        prepared,
-        forcing=_blank(prepared.forcing, "variable", names),
-        attributes=_blank(prepared.attributes, "attribute", names),
+    asked, assembly = prepared.examination.requirements, prepared.assembly
+    forcing, attributes = (
+        tuple(
+            None if variable.name in names else column
+            for variable, column in zip(variables, columns, strict=True)
+        )
+        for variables, columns in (
+            (asked.forcing, assembly.forcing),
+            (asked.attributes, assembly.attributes),
+        )
     )
-
-
-def _blank(array: xr.DataArray, dim: str, names: Sequence[str]) -> xr.DataArray:
-    keep = xr.DataArray(~np.isin(array[dim].values, list(names)), dims=dim)
-    return array if keep.all() else array.where(keep)
+    return replace(
+        prepared, assembly=replace(assembly, forcing=forcing, attributes=attributes)
+    )
 
 
 def _answer(plan: HeadGroup, inputs: Prepared, settings: Settings) -> xr.Variable:

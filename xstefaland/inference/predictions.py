@@ -188,7 +188,7 @@ def _predict_sites(
         embedding = embedding[:, None]
         block = block.first_days(1)
     elif not any(head.config.embeds for head, _ in heads):
-        embedding = np.zeros((block.sites, 1, 1), np.float32)
+        embedding = encoder.tensor(np.zeros((block.sites, 1, 1)))
     else:  # causal: a NaN before the first weather would never leave a head's state
         whole = static or causal
         embedding = encoder.embedding(own, everywhere=whole, causal=causal)

@@ -24,7 +24,7 @@ from xstefaland.model.process import (
     AVAILABLE,
     MEMORY,
     SITES_AT_ONCE,
-    SPINUP,
+    SPINUP_DAYS,
     WEATHER,
     process_channels,
 )
@@ -103,7 +103,7 @@ def _targets(weather: Tensor) -> Halves:
 def _days_needed(name: str) -> int:
     """Days of weather, with today, after which a target says what it should."""
     channel = AVAILABLE[name]
-    return channel.number if channel.kind == "mean" else SPINUP + 1
+    return channel.number if channel.kind == "mean" else SPINUP_DAYS + 1
 
 
 class Targets:
