@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask.base import compute
 from numpy.typing import NDArray
 
 from xstefaland.errors import InputError, MissingVariableError
@@ -296,7 +296,8 @@ def _derived(examination: Examination) -> tuple[str, ...]:
 def _inputs_of(prepared: Prepared, rows: Rows) -> tuple[Floats, Floats, Floats]:
     """Compute forcing, attributes and latitude of some sites, in one go where lazy."""
     arrays = (prepared.forcing, 2), (prepared.attributes, 1), (prepared.latitude, 0)
-    parts = dask.compute(*(_joined(array, own)[rows] for array, own in arrays))
+    wanted = [_joined(array, own)[rows] for array, own in arrays]
+    parts = compute(*wanted)  # type: ignore[no-untyped-call]
     forcing, attributes, latitude = (np.array(part, np.float32) for part in parts)
     return forcing, attributes, latitude
 
