@@ -47,6 +47,7 @@ nb_execution_timeout = 900
 _data = "real" if os.environ.get("XSTEFALAND_TEST_DATA") else "synthetic"
 nb_execution_cache_path = str(Path(__file__).parent / "_build" / f"cache-{_data}")
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3  # links to headings of other pages
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
