@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",  # serves MathJax from the manual itself
     "sphinx_autosummary_accessors",
     "sphinx_copybutton",
+    "sphinx_design",
 ]
 templates_path = [sphinx_autosummary_accessors.templates_path]
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
@@ -37,14 +41,20 @@ numpydoc_show_class_members = False
 nb_execution_mode = "cache"  # pages run with the weights that ship
 nb_execution_in_temp = True  # what they write does not stay
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 900
+# Tutorials take real observations where these are at hand: two caches, lest one answer
+# for the other.
+_data = "real" if os.environ.get("XSTEFALAND_TEST_DATA") else "synthetic"
+nb_execution_cache_path = str(Path(__file__).parent / "_build" / f"cache-{_data}")
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3  # links to headings of other pages
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 html_theme = "furo"
 html_title = "xstefaland"
 html_static_path = ["_static"]
+html_css_files = ["house.css"]
 
 
 def setup(app: Any) -> None:

@@ -220,6 +220,8 @@ def test_environment_is_in_step():
     """environment.yml lists what pyproject.toml does, with the same bounds."""
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     lines = [line for line in environment["dependencies"] if isinstance(line, str)]
+    (rest,) = (each for each in environment["dependencies"] if isinstance(each, dict))
+    lines += [line for line in rest["pip"] if not line.startswith("-")]  # not on conda
     conda = {
         canonicalize_name(each.name): str(each.specifier)
         for each in map(Requirement, lines)
