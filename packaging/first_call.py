@@ -20,10 +20,12 @@ from xstefaland.testing import example_grid, example_points
 
 
 def smallest() -> xr.DataArray:
-    """Write NetCDF, open it, look, predict, embed: the README's first calls."""
+    """Write NetCDF, open it, look, convert, predict, embed: the README's first calls."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "basins.nc"
-        example_points(sites=2, days=800).to_netcdf(path)
+        product = example_points(sites=2, days=800)
+        kelvin = (product.temperature + 273.15).assign_attrs(units="K")
+        product.assign(temperature=kelvin).to_netcdf(path)
         with xr.open_dataset(path) as opened:
             ds = opened.load()
     assert ds.stefaland.check("streamflow").ok
