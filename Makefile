@@ -14,7 +14,7 @@ DATA ?=
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow mutants lint format types docs constraints clean
+.PHONY: help install demo test test-slow coverage mutants lint format types docs dist constraints clean
 
 help: ## list these commands
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,13 +39,16 @@ demo: $(READY) ## the whole product in minutes; DATA=folder for real observation
 	$(BIN)/python examples/demo.py $(if $(DATA),--data "$(DATA)") $(DEMO_ARGS)
 
 # One thread a test: tiny models gain nothing from more, and spinning ones cost a lot.
-test test-slow: export OMP_NUM_THREADS ?= 1
+test test-slow coverage: export OMP_NUM_THREADS ?= 1
 
 test: $(READY) ## quick tests, and the examples in docstrings
 	$(PYTEST) --doctest-modules -m "not slow and not network" $(PYTEST_ARGS) tests xstefaland
 
 test-slow: $(READY) ## the tests that take longer
 	$(PYTEST) -m "slow and not network" $(PYTEST_ARGS) tests
+
+coverage: $(READY) ## which lines the quick tests run
+	$(PYTEST) -m "not slow and not network" --cov --cov-report=term --cov-report=xml $(PYTEST_ARGS) tests
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .
@@ -59,6 +62,13 @@ format: $(READY) ## put the code into house style
 docs: $(DOCS_READY) ## the manual, in docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
+dist: ## what a release uploads: sdist, and wheel from it, in dist/
+	$(PYTHON) -m venv $(VENV)-build
+	$(VENV)-build/bin/python -m pip install --quiet build twine
+	$(VENV)-build/bin/python -m build
+	$(VENV)-build/bin/python -m twine check --strict dist/*
+	rm -rf $(VENV)-build
+
 mutants: $(READY) ## how many small bugs the tests notice: an hour
 	$(BIN)/python benchmarks/mutants.py $(BENCHMARK_ARGS)
 
@@ -71,5 +81,5 @@ constraints: $(DOCS_READY) ## write constraints.txt from what .venv has
 
 clean: ## remove what the commands made, but .venv
 	rm -rf build dist demo-output docs/_build docs/api/generated docs/generated docs/jupyter_execute
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* coverage.xml
 	find . -name __pycache__ -not -path "./$(VENV)/*" -prune -exec rm -rf {} +

@@ -266,10 +266,12 @@ def test_tests_run_on_the_versions_in_constraints():
         assert Version(metadata.version(name)).public == Version(pins[name]).public
 
 
-def test_citation_has_the_same_version():
-    """CITATION.cff names the version and licence of pyproject.toml."""
+def test_citation_is_of_the_newest_release():
+    """CITATION.cff names the licence, and the changelog's newest release if any."""
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert citation["version"] == PROJECT["project"]["version"]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    releases = re.findall(r"^## (\d\S*) - \d{4}-\d\d-\d\d$", changelog, re.M)
+    assert citation.get("version") == (releases[0] if releases else None)
     assert citation["license"] == PROJECT["project"]["license"]
 
 
