@@ -1,0 +1,2 @@
+from pathlib import Path
+RESULTS = Path("benchmarks/results")
