@@ -62,6 +62,9 @@ docs: $(DOCS_READY) ## the manual, in docs/_build/html; a warning is an error
 mutants: $(READY) ## how many small bugs the tests notice: an hour
 	$(BIN)/python benchmarks/mutants.py $(BENCHMARK_ARGS)
 
+benchmark-weights: $(READY) ## tables of the heads that are trained; BENCHMARK_ARGS=--help
+	$(BIN)/python -m benchmarks.weights table $(BENCHMARK_ARGS)
+
 benchmark-%: $(READY) ## one of benchmarks/: make benchmark-encoder
 	$(BIN)/python benchmarks/$(subst -,_,$*).py $(BENCHMARK_ARGS)
 

@@ -57,7 +57,7 @@ def table(arguments: argparse.Namespace) -> None:
 def publication(arguments: argparse.Namespace) -> None:
     """Write the weights files that ship."""
     runs = Runs(arguments.proof, arguments.data)
-    publish.publish(runs, arguments.into, arguments.only)
+    publish.publish(runs, arguments.only, bundle=arguments.bundle)
 
 
 STAGES = {
@@ -101,7 +101,7 @@ def main(words: Sequence[str] | None = None) -> None:
     add("--most", type=int, help="jobs to run")
     add("--only", default="", help="words that a job, or a product, must hold")
     add("--results", type=Path, default=report.RESULTS, help="where tables go")
-    add("--into", type=Path, help="where weights go; default: the package")
+    add("--bundle", action="store_true", help="publish into the package")
     add("--threads", type=int, default=1)
     arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -133,15 +133,15 @@ def seen(runs: Runs, job: Job, task: Task) -> dict[str, Version]:
     if job.encoder == NONE:
         return found
     model: Any = runs.encoder(job.encoder).model()
-    return renderings.embed(model, task, found, runs.embeddings(job.target, job.encoder))
+    return renderings.embed(
+        model, task, found, runs.embeddings(job.target, job.encoder)
+    )
 
 
 Answers = tuple[list[Predicted], dict[str, Any]]
 
 
-def trained(
-    runs: Runs, job: Job, task: Task, versions: dict[str, Version]
-) -> Answers:
+def trained(runs: Runs, job: Job, task: Task, versions: dict[str, Version]) -> Answers:
     """Train the head of a system, and that of its level if it has one; predict."""
     system, folder = SYSTEMS[job.system], runs.head(job)
     if system.physical:
@@ -156,9 +156,7 @@ def trained(
         own = choices.head_config(task, system.level, config.embedding, causal=False)
         level, more = _fitted(task, own, versions, settings, folder, "level")
         levels = [predict_sites(level, task, own, v) for v in versions.values()]
-        answers = [
-            _levelled(a, b, task) for a, b in zip(answers, levels, strict=True)
-        ]
+        answers = [_levelled(a, b, task) for a, b in zip(answers, levels, strict=True)]
         seconds += more
     return answers, {
         "minutes": seconds / 60,
@@ -258,9 +256,7 @@ def _with_trees(
     return answers, {"minutes": minutes, "training_sites": places_}
 
 
-def _bundled(
-    runs: Runs, job: Job, task: Task, versions: dict[str, Version]
-) -> Answers:
+def _bundled(runs: Runs, job: Job, task: Task, versions: dict[str, Version]) -> Answers:
     """Answer by the head that ships, where it was not trained."""
     weights = read(runs.folder / "bundled" / f"{job.target}.safetensors")
     network: Any = weights.model()
@@ -290,7 +286,9 @@ def _training_places(task: Task) -> set[str]:
 
 def _basin_years(answers: list[Predicted]) -> float:
     """Weather that was predicted from."""
-    days = [values.shape[0] * values.shape[1] for each in answers for *_, values in each]
+    days = [
+        values.shape[0] * values.shape[1] for each in answers for *_, values in each
+    ]
     return sum(days) / 365
 
 
@@ -300,7 +298,9 @@ def described(task: Task) -> pd.DataFrame:
     columns = [task.attribute_names.index(name) for name in COLUMNS.values()]
     values = np.concatenate([r.attributes[:, columns] for r in task.records])
     climate = climate_groups(pd.DataFrame(values, columns=list(COLUMNS.values())))
-    source = np.repeat([r.name for r in task.records], [len(r.sites) for r in task.records])
+    source = np.repeat(
+        [r.name for r in task.records], [len(r.sites) for r in task.records]
+    )
     return pd.DataFrame(
         {
             "site": sites["site"],

@@ -18,7 +18,7 @@ from .systems import SYSTEMS
 SEEDS, DRAWS = (0, 1, 2), (0, 1, 2)
 BASINS = (10, 25, 50, 100)
 CURVE = (250, 500, 1000)
-"""Shorter runs; each has a falling rate of its own, so that it is one of that budget."""
+"""Shorter runs, each with a falling rate of its own: runs of that budget."""
 
 CONTROLS = ("random", "zero")
 """Encoders beside those of files: drawn anew in the form of the first, and nothing."""
@@ -64,7 +64,9 @@ class Job:
         streamflow random lstm none 0 basins=25
         """
         words = [self.target, self.split, self.system, self.encoder, str(self.seed)]
-        return " ".join(words + [f"{k}={v}" for k in OPTIONS if (v := getattr(self, k))])
+        return " ".join(
+            words + [f"{k}={v}" for k in OPTIONS if (v := getattr(self, k))]
+        )
 
     @property
     def folder(self) -> str:

@@ -19,6 +19,7 @@ from xstefaland.inputs.hints import Hints
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.model.process import WEATHER
 from xstefaland.options import set_options
+from xstefaland.training.corpus import sha256
 from xstefaland.training.finetuning import read_task
 from xstefaland.training.sources import SOURCES
 from xstefaland.training.tasks import Records, Task
@@ -108,10 +109,12 @@ def _write(
     place: Path, data: Path, target: str, asked: Requirements, sites: int | None
 ) -> None:
     """Read all sources of a target, one after the other, and keep them."""
-    readers = {source.name: source.read for source in SOURCES}
-    names, task = [], None
+    sources = {source.name: source for source in SOURCES}
+    names, files, task = [], {}, None
     for labels in OBSERVED[target]:
-        ds = _thinned(readers[labels.source](data), sites)
+        source = sources[labels.source]
+        ds = _thinned(source.read(data), sites)
+        files |= {name: str(ds.attrs["license"]) for name in source.files}
         others = set(TARGETS) & set(ds.data_vars) - {target}
         period = slice(labels.first, labels.last)
         with set_options(validation="log"):  # the readers know their archives' traps
@@ -130,6 +133,11 @@ def _write(
         "attributes": [asdict(spec) for spec in task.requirements.attributes],
         "masked": sorted(task.requirements.masked),
     }
+    used = [
+        {"name": name, "licence": licence, "sha256": sha256(data / name)}
+        for name, licence in files.items()
+    ]
+    (place / "data.json").write_text(json.dumps(used, indent=1))
     (place / "task.json").write_text(json.dumps(about))
 
 
@@ -173,7 +181,9 @@ def _open_records(folder: Path) -> Records:
     arrays = {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in ARRAYS}
     dates = pd.date_range(about["first"], periods=about["days"])
     derived = tuple(about["derived"])
-    return Records(name=folder.name, sites=sites, dates=dates, derived=derived, **arrays)
+    return Records(
+        name=folder.name, sites=sites, dates=dates, derived=derived, **arrays
+    )
 
 
 def join(asked: Sequence[Requirements]) -> Requirements:

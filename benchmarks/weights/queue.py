@@ -25,6 +25,7 @@ from .heads import Runs, run
 from .jobs import Job, every_job
 from .renderings import NO_SPACE
 
+ROOT = Path(__file__).resolve().parents[2]
 FIRST_RELEASE = "stefaland-base-v1"
 BUNDLED = ("streamflow", "soil_moisture")
 ALLOCATION = {  # glibc keeps freed memory: a fifth less time in page faults
@@ -63,7 +64,9 @@ def plan(folder: Path, encoder: Path, sites: int | None = None) -> None:
     path.write_text(json.dumps({**had, "encoders": list(names)}))
     queue = folder / "queue.txt"
     lines = queue.read_text().splitlines() if queue.exists() else []
-    lines += [line for job in every_job(weights.path.stem) if (line := str(job)) not in lines]
+    lines += [
+        line for job in every_job(weights.path.stem) if (line := str(job)) not in lines
+    ]
     queue.write_text("\n".join(lines) + "\n")
     print(f"{len(lines)} jobs in {queue}")
 
@@ -125,12 +128,17 @@ def work(runs: Runs, most: int | None = None, only: str = "") -> None:
 
 def _run_apart(runs: Runs, job: Job) -> None:
     """Run a job in a process of its own; stop where it was stopped from outside."""
-    words = [sys.executable, "-m", __package__, "heads", "--job", str(job)]
-    words += ["--proof", str(runs.folder), "--data", str(runs.data)]
+    words = [sys.executable, "-m", "benchmarks.weights", "heads", "--job", str(job)]
+    words += ["--proof", str(runs.folder.resolve()), "--data", str(runs.data.resolve())]
     _note(runs, f"start {job}")
     with (runs.folder / "jobs.log").open("a") as log:
         done = subprocess.run(
-            words, stdout=log, stderr=log, check=False, env=os.environ | ALLOCATION
+            words,
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            check=False,
+            env=os.environ | ALLOCATION,
         )
     _note(runs, f"end {done.returncode} {job}")
     if done.returncode == NO_SPACE:

@@ -1,5 +1,6 @@
-"""What heads see of a task: complete, with inputs hidden, or precipitation and
-temperature alone; and what an encoder makes of each, kept on disk while it is needed.
+"""What heads see of a task, and what an encoder makes of it.
+
+Embeddings are kept on disk while a job needs them.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def embed(
 
 
 def _files(task: Task, folder: Path) -> set[str]:
-    """Sources that are embedded already."""
+    """Name the sources that are embedded already."""
     return {r.name for r in task.records if (folder / f"{r.name}.npy").exists()}
 
 

@@ -1,4 +1,4 @@
-"""Systems that are compared: heads of the package, and two that are put together here."""
+"""Systems that are compared: heads of the package, and others put together here."""
 
 from __future__ import annotations
 
