@@ -24,6 +24,7 @@ from xstefaland.training.fitting import (
     score_sites,
 )
 from xstefaland.training.groups import COLUMNS, climate_groups
+from xstefaland.training.shards import REQUIREMENTS
 from xstefaland.training.tasks import Task
 from xstefaland.training.versions import Version
 from xstefaland.weights.files import Weights, read
@@ -81,7 +82,8 @@ class Runs:
     def task(self, target: str) -> Task:
         """Open the task of a target; all sites take part."""
         names = self.plan["encoders"]
-        asked = join([plan_encoder(self.encoder(name))[1] for name in names])
+        encoders = [plan_encoder(self.encoder(name))[1] for name in names]
+        asked = join([*encoders, REQUIREMENTS])
         folder = self.folder / "tasks"
         return open_task(folder, self.data, target, asked, self.plan["sites"])
 

@@ -22,7 +22,13 @@ import xstefaland
 from xstefaland.model import HeadConfig, build_head
 from xstefaland.model.physics import FLUXES
 from xstefaland.training import publishing
-from xstefaland.training.conformal import LEVELS, coverage, fit_band
+from xstefaland.training.conformal import (
+    INTERVALS,
+    LEVELS,
+    coverage,
+    fit_band,
+    sites_needed,
+)
 from xstefaland.training.groups import skill_table
 from xstefaland.training.tasks import Task
 from xstefaland.weights import registry
@@ -274,17 +280,23 @@ def _banded(
     target = draft.card.targets[0].name
     task = runs.task(target)
     first, second = asked.halves()
+    levels = possible_levels(len(first.sites))
+    if len(levels) < 3:  # the median and one interval
+        return {}
+    source = f"{len(first.sites)} held-out sites, half of all"
     band = fit_band(
-        first.predicted, first.observed, draft.card.targets[0],
-        source=f"{first.predicted.sizes['site']} held-out sites, half of all",
-    )  # fmt: skip
+        first.predicted, first.observed, target, levels=levels, source=source
+    )
     checked = combine([draft], path, name=draft.name, bands=[band], dtype="float16")
     answered = ask(
-        runs.data, task, checked, encoder, quantiles=LEVELS, sites=second.sites
+        runs.data, task, checked, encoder, quantiles=levels, sites=second.sites
     )
     about = described(task).set_index("site").loc[answered.sites]
     table = coverage(
-        answered.predicted, answered.observed, {by: about[by] for by in GROUPED}
+        answered.predicted,
+        answered.observed,
+        {by: about[by].to_numpy() for by in GROUPED},
+        intervals=[each for each in INTERVALS if (1 + each) / 2 in levels],
     )
     table.insert(0, "target", target)
     table.round(4).to_csv(path.with_suffix(".coverage.csv"), index=False)
@@ -294,6 +306,17 @@ def _banded(
         for row in whole.itertuples()
     }
     return {"bands": [band], "metrics": {"coverage": held}}
+
+
+def possible_levels(sites: int) -> tuple[float, ...]:
+    """Choose the levels for which there are enough calibration sites.
+
+    Examples
+    --------
+    >>> possible_levels(7), possible_levels(19) == LEVELS
+    ((0.25, 0.5, 0.75), True)
+    """
+    return tuple(level for level in LEVELS if sites_needed([level]) <= sites)
 
 
 def failures(path: Path, target: str, encoder: Weights, runs: Runs) -> tuple[str, ...]:

@@ -49,7 +49,11 @@ def roles(sites: pd.DataFrame, job: Job) -> dict[str, str]:
     if train:
         region = sites["site"].map(_region)
         role = pd.Series(
-            np.select([region.isin(train), region.isin(test)], ["train", "held out"]),
+            np.select(
+                [region.isin(train), region.isin(test)],
+                ["train", "held out"],
+                "dropped",
+            ),
             index=sites.index,
         )
     if job.basins:
