@@ -103,8 +103,11 @@ def run(runs: Runs, job: Job) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     whole = runs.task(job.target)
-    versions = seen(runs, job, whole)
     task = whole.with_roles(roles(whole.sites, job))
+    lacking = {"train", "held out"} - set(task.sites["role"])
+    if lacking:
+        raise SystemExit(f"{job}: no site is {lacking}; plan with more --sites")
+    versions = seen(runs, job, whole)
     started = time.monotonic()
     answers, about = ANSWERS.get(job.system, trained)(runs, job, task, versions)
     about |= {"seconds": time.monotonic() - started, "machine": machine()}

@@ -72,8 +72,8 @@ TITLES = {
         "Paired differences",
         "First minus second, at the same places and seeds: median over places, its "
         "90 % interval over places drawn with replacement, and the 90 % interval over "
-        "seeds (Student). `clear`: neither holds zero. Of `rmse` and `ubrmse` less is "
-        "better.",
+        "seeds (Student). `clear`: neither holds zero; of one seed, the first does not. "
+        "Of `rmse` and `ubrmse` less is better.",
     ),
     "groups": ("By source, region, climate", "Medians, complete inputs."),
     "basins": ("Few basins to train on", "Mean and deviation over draws."),
@@ -109,12 +109,13 @@ def proved(runs: Runs) -> list[str]:
 def _wide(table: pd.DataFrame) -> pd.DataFrame:
     """Put systems side by side."""
     complete = table[table["inputs"] == "complete"]
-    keys = ["target", "split", "by", "group", "sites"]
+    keys = ["target", "split", "by", "group"]
     parts = []
     for _, part in complete.groupby("target"):
         wide = part.pivot_table(index=keys, columns="system", values="median")
+        wide.insert(0, "sites", part.groupby(keys)["sites"].max())
         parts.append(wide.reset_index())
-    return pd.concat(parts, ignore_index=True) if parts else complete
+    return pd.concat(parts, ignore_index=True)
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
@@ -122,8 +123,12 @@ def _whole(table: pd.DataFrame) -> pd.DataFrame:
     counts = [
         c for c in ("sites", "seeds", "parameters", "training_sites") if c in table
     ]
-    return table.astype(dict.fromkeys(counts, "Int64")).astype(
-        dict.fromkeys(counts, object)
+    whole = {
+        column: [value if value != value else int(value) for value in table[column]]
+        for column in counts
+    }
+    return table.assign(
+        **{k: pd.Series(v, table.index, object) for k, v in whole.items()}
     )
 
 
@@ -191,7 +196,10 @@ def _curve(part: pd.DataFrame, option: str, path: Path) -> None:
     figure = _figure()
     axes = figure.subplots()
     for system, each in part.groupby("system"):
-        axes.errorbar(each[option], each["median"], each["±"], label=system, capsize=2)
+        spread = each["±"].fillna(0.0)  # of a single run
+        axes.errorbar(
+            each[option], each["median"], spread, label=system, capsize=2, marker="o"
+        )
     axes.set_xscale("log")
     axes.set_xticks(sorted(part[option].unique()))
     axes.get_xaxis().set_major_formatter("{x:.0f}")
