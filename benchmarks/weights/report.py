@@ -72,8 +72,8 @@ TITLES = {
         "Paired differences",
         "First minus second, at the same places and seeds: median over places, its "
         "90 % interval over places drawn with replacement, and the 90 % interval over "
-        "seeds (Student). `clear`: neither holds zero; of one seed, the first does not. "
-        "Of `rmse` and `ubrmse` less is better.",
+        "seeds (Student). `clear`: neither holds zero; of one seed, the first. Of "
+        "`rmse` and `ubrmse` less is better.",
     ),
     "groups": ("By source, region, climate", "Medians, complete inputs."),
     "basins": ("Few basins to train on", "Mean and deviation over draws."),

@@ -206,7 +206,7 @@ def test_another_encoder_becomes_the_default(table, encoder_file, make_head) -> 
     """Of the encoders that ship; the lines stay as they are."""
     table.add(encoder_file, "base")
     later = tiny_weights(encoder_file.path.with_name("later-v2.safetensors"), seed=1)
-    table.add(later, "base")
+    table.add(later, "base", name="later-v2")
     table.add(make_head("a-v1", ["streamflow"]), "resconn")
     before = registry.table()
     assert make_default("later-v2").name == "later-v2"
