@@ -72,6 +72,9 @@ dist: ## what a release uploads: sdist, and wheel from it, in dist/
 mutants: $(READY) ## how many small bugs the tests notice: an hour
 	$(BIN)/python benchmarks/mutants.py $(BENCHMARK_ARGS)
 
+benchmark-weights: $(READY) ## tables of the heads that are trained; BENCHMARK_ARGS=--help
+	$(BIN)/python -m benchmarks.weights table $(BENCHMARK_ARGS)
+
 benchmark-%: $(READY) ## one of benchmarks/: make benchmark-encoder
 	$(BIN)/python benchmarks/$(subst -,_,$*).py $(BENCHMARK_ARGS)
 

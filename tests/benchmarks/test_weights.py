@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-import weights
+from weights import __main__ as command
+from weights import encoder
 
 from xstefaland.testing import example_points
 from xstefaland.training.corpus import Corpus
@@ -53,12 +54,12 @@ def corpus(tmp_path: Path) -> Corpus:
 @pytest.fixture
 def marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots after 5 and 12 updates, a look at each tenth and the second."""
-    monkeypatch.setattr(weights, "SNAPSHOTS", (4.5 * YEARS, 11.5 * YEARS))
-    monkeypatch.setattr(weights, "LOOK_EVERY", 9.5 * YEARS)
-    monkeypatch.setattr(weights, "FIRST_LOOKS", (1.5 * YEARS,))
+    monkeypatch.setattr(encoder, "SNAPSHOTS", (4.5 * YEARS, 11.5 * YEARS))
+    monkeypatch.setattr(encoder, "LOOK_EVERY", 9.5 * YEARS)
+    monkeypatch.setattr(encoder, "FIRST_LOOKS", (1.5 * YEARS,))
 
 
-class Noted(weights.EncoderRun):
+class Noted(encoder.EncoderRun):
     """A run that notes when it wrote snapshots."""
 
     snapshots: list[int]
@@ -123,7 +124,7 @@ def test_a_copy_is_ended_while_the_run_may_go_on(
     folder = tmp_path / "run"
     train(corpus, folder, 8)
     before = (folder / "checkpoint.pt").read_bytes()
-    copy, settings = weights.cooled(folder, SETTINGS, 0.25)
+    copy, settings = encoder.cooled(folder, SETTINGS, 0.25)
     assert (settings.steps, settings.cooldown) == (10, 0.2)
     rates = []
 
@@ -133,17 +134,17 @@ def test_a_copy_is_ended_while_the_run_may_go_on(
 
     pretrain(corpus, copy, settings, watch=note)
     train(corpus, folder, 9)
-    again = weights.cooled(folder, SETTINGS, 0.25)  # not at its end: it goes on
+    again = encoder.cooled(folder, SETTINGS, 0.25)  # not at its end: it goes on
     assert again == (copy, settings)
     pretrain(corpus, *again, watch=note)
     assert rates == pytest.approx([1.0, 0.5])
-    assert weights.position(copy)["step"] == 10
-    assert weights.position(folder)["step"] == 9
+    assert encoder.position(copy)["step"] == 10
+    assert encoder.position(folder)["step"] == 9
     assert (folder / "checkpoint.pt").read_bytes() != before
     with pytest.raises(SystemExit, match="delete it"):
-        weights.cooled(folder, SETTINGS, 0.25)
+        encoder.cooled(folder, SETTINGS, 0.25)
     with pytest.raises(SystemExit, match="train before"):
-        weights.cooled(tmp_path / "none", SETTINGS, 0.25)
+        encoder.cooled(tmp_path / "none", SETTINGS, 0.25)
 
 
 @pytest.mark.slow
@@ -153,23 +154,29 @@ def test_the_command_stops_when_told_and_goes_on(
     """SIGTERM leaves a checkpoint; the same command goes on to the end."""
     for name in ("own", *(source.name for source in SOURCES)):
         write_shard(tmp_path / "corpus" / name, example_points(60, 400))
-    words = [sys.executable, str(benchmarks / "weights.py"), "encoder"]
+    words = [sys.executable, "-m", "benchmarks.weights", "encoder"]
     words += ["--runs", str(tmp_path), "--width", "128", "--basin-years", "160"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     folder = tmp_path / "encoder-128-0"
-    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        words, cwd=benchmarks.parent, env=environment, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()  # the roles of the sites: training begins
         time.sleep(3)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=300)
         assert process.returncode == 0
-    first = weights.position(folder)
+    first = encoder.position(folder)
     assert 0 < first["basin_years"] < 160
-    subprocess.run(words, env=environment, check=True, timeout=600)
-    assert weights.position(folder)["basin_years"] >= 160
-    assert weights.position(folder)["seconds"] > first["seconds"]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    subprocess.run(
+        words, cwd=benchmarks.parent, env=environment, check=True, timeout=600
+    )
+    assert encoder.position(folder)["basin_years"] >= 160
+    assert encoder.position(folder)["seconds"] > first["seconds"]
+    done = subprocess.run(
+        words, cwd=benchmarks.parent, env=environment, capture_output=True, text=True
+    )
     assert "come to its end" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -180,7 +187,7 @@ def test_shares_are_printed_without_training(
     """One line a source, from the corpus that is there."""
     for source in SOURCES:
         write_shard(tmp_path / "corpus" / source.name, example_points(12, 100))
-    weights.main(["shares", "--runs", str(tmp_path)])
+    command.main(["shares", "--runs", str(tmp_path)])
     printed = capsys.readouterr().out
     assert all(source.name in printed for source in SOURCES)
     assert "share_of_updates" in printed

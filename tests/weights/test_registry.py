@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from xstefaland.errors import UnknownTargetError, WeightsError, WeightsNotFoundError
+from xstefaland.testing import tiny_weights
 from xstefaland.weights import Weights, fetch_all, load, read, registry
 from xstefaland.weights import list as list_weights
 from xstefaland.weights.files import sha256_of
-from xstefaland.weights.registry import record, retire
+from xstefaland.weights.registry import make_default, record, retire
 
 SHIPPED = registry.table()
 LIMIT = 24_000_000  # bytes of all bundled weights
@@ -199,6 +200,21 @@ def test_retired_weights_say_where_they_were(
     ]
     listed = list_weights().set_index("name")
     assert listed.retired.to_dict() == {"tiny-v1": False, "a-v2": False, "a-v1": True}
+
+
+def test_another_encoder_becomes_the_default(table, encoder_file, make_head) -> None:
+    """Of the encoders that ship; the lines stay as they are."""
+    table.add(encoder_file, "base")
+    later = tiny_weights(encoder_file.path.with_name("later-v2.safetensors"), seed=1)
+    table.add(later, "base", name="later-v2")
+    table.add(make_head("a-v1", ["streamflow"]), "resconn")
+    before = registry.table()
+    assert make_default("later-v2").name == "later-v2"
+    after = registry.table()
+    assert after.default_encoder == "later-v2"
+    assert after.entries == before.entries
+    with pytest.raises(WeightsError, match="default encoder 'a-v1' is not listed"):
+        make_default("a-v1")
 
 
 def test_a_retired_encoder_is_no_default(table, encoder_file: Weights) -> None:

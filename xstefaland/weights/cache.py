@@ -115,7 +115,7 @@ def fetch_entry(entry: Entry, *, attempts: int = ATTEMPTS, wait: float = WAIT) -
     if entry.sha256 is None:
         raise WeightsError(
             f"Weights '{entry.name}' are listed but not published yet. Train them "
-            "(`make benchmark-first-weights`), or pass a file of your own."
+            "(`python -m benchmarks.weights`), or pass a file of your own."
         )
     path = cached_path(entry)
     if path.is_file() and sha256_of(path) == entry.sha256:

@@ -377,6 +377,36 @@ def record(
     return entry
 
 
+def make_default(name: str) -> Entry:
+    """Take an encoder wherever none is named.
+
+    Parameters
+    ----------
+    name : str
+        An encoder of the table that is not retired.
+
+    Returns
+    -------
+    Entry
+        Its line.
+
+    Raises
+    ------
+    WeightsNotFoundError
+        When there are no such weights.
+    WeightsError
+        When they are a head, or retired.
+
+    Notes
+    -----
+    For maintainers: it edits the source tree.
+    """
+    old = table()
+    found = old.get(name)
+    _write(replace(old, default_encoder=name))
+    return found
+
+
 def retire(name: str, release: str) -> Entry:
     """Take weights out of the package; their name stays known.
 

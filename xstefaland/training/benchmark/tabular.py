@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,8 +59,21 @@ def boosted(probability: bool, seed: int) -> Any:
     return kind(max_iter=300, max_leaf_nodes=15, learning_rate=0.05, random_state=seed)
 
 
-def fit_predict(estimator: Estimator, task: Task, seed: int) -> Predicted:
+def fit_predict(
+    estimator: Estimator, task: Task, seed: int, *, days: Sequence[int] = DAYS
+) -> Predicted:
     """Train on the training sites and predict all days of those held out.
+
+    Parameters
+    ----------
+    estimator : callable
+        See :data:`Estimator`.
+    task : Task
+        Sites are "train", "held out" or "dropped".
+    seed : int
+        Of the estimator, and of the days that are drawn for training.
+    days : sequence of int
+        Lengths of the moving averages.
 
     Returns
     -------
@@ -68,7 +81,7 @@ def fit_predict(estimator: Estimator, task: Task, seed: int) -> Predicted:
         As :func:`xstefaland.training.fitting.predict_sites` gives it.
     """
     probability = task.target.transform == "logit"
-    features, observed, weights = _training(task, seed)
+    features, observed, weights = _training(task, seed, days)
     model = estimator(probability, seed)
     names = {"sample_weight": weights}
     if hasattr(model, "steps"):  # a pipeline hands it to its last step
@@ -78,13 +91,15 @@ def fit_predict(estimator: Estimator, task: Task, seed: int) -> Predicted:
     results = []
     for records in task.records:
         rows = records.rows("held out")
-        inputs = (site_features(task, records, row)[:, known] for row in rows)
+        inputs = (site_features(task, records, row, days)[:, known] for row in rows)
         if parts := [_predict(model, each, task) for each in inputs]:
             results.append((records, rows, np.stack(parts)))
     return results
 
 
-def site_features(task: Task, records: Records, row: int) -> Floats:
+def site_features(
+    task: Task, records: Records, row: int, days: Sequence[int] = DAYS
+) -> Floats:
     """Make the features of a site ``(day, feature)``; of a static task one row.
 
     Forcing and its moving averages, attributes, latitude, and the day of the year.
@@ -96,7 +111,7 @@ def site_features(task: Task, records: Records, row: int) -> Floats:
         return np.asarray(static[:, :-1], np.float32)
     forcing = records.forcing[row]
     columns = [task.forcing_names.index(n) for n in AVERAGED if n in task.forcing_names]
-    means = [moving_average(forcing[:, columns], days) for days in DAYS]
+    means = [moving_average(forcing[:, columns], length) for length in days]
     angle = records.dates.day_of_year.to_numpy(np.float32) * (2 * np.pi / 365.25)
     season = np.stack([np.sin(angle), np.cos(angle)], 1)
     daily = np.concatenate([forcing, *means, season], 1)
@@ -131,7 +146,9 @@ def _mean(values: Floats) -> Floats:
     return mean
 
 
-def _training(task: Task, seed: int) -> tuple[Floats, Floats, NDArray[np.float64]]:
+def _training(
+    task: Task, seed: int, days: Sequence[int]
+) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """Draw days of the training sites: features, observations, weights."""
     rng = np.random.default_rng(seed)
     sites = [(r, row) for r in task.records for row in r.rows("train")]
@@ -143,7 +160,7 @@ def _training(task: Task, seed: int) -> tuple[Floats, Floats, NDArray[np.float64
         values = records.observed[row][: 1 if task.static else None]
         known = np.flatnonzero(np.isfinite(values))
         drawn = rng.permutation(known)[:share]
-        features.append(site_features(task, records, row)[drawn])
+        features.append(site_features(task, records, row, days)[drawn])
         observed.append(values[drawn])
         own = np.nanstd(values) if task.target.loss == "nse" else overall
         weights.append(np.full(len(drawn), (own + FLOOR * overall) ** -2.0))

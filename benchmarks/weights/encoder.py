@@ -1,36 +1,21 @@
-"""Make weights, one command a stage, each resumable.
+"""Train the foundation model: one run, resumable, and its end on a copy.
 
-Train the foundation model. A run is stopped with Ctrl-C or SIGTERM, or by killing it,
-and goes on when the same command is given again::
-
-    python -m benchmarks.weights encoder --runs runs --data ../shared/data
-
-The rate is constant, so that a run may be extended (``--basin-years``) or ended at any
-time. To end it, let the rate fall to zero on a copy; the run itself may go on::
-
-    python -m benchmarks.weights encoder --runs runs --data ../shared/data --cooldown
+A run is stopped with Ctrl-C or SIGTERM, or by killing it, and goes on when the same
+command is given again. The rate is constant, so that a run may be extended
+(``--basin-years``) or ended at any time: to end it, let the rate fall to zero on a copy
+(``--cooldown``); the run itself may go on.
 
 What is left in ``RUNS/encoder-<width>-<seed>`` (``...-cooled-<thousands>k``):
 ``log.jsonl`` with losses and scores at held-out places, ``checkpoint.pt``, weights
 files at several points of the run, and ``places.csv``, the role of every site.
-
-What each source gives to an epoch, without training::
-
-    python -m benchmarks.weights shares --runs runs --data ../shared/data
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
-import logging
-import os
-import platform
 import shutil
 import signal
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -44,12 +29,13 @@ from xstefaland.training.epochs import Epochs
 from xstefaland.training.pretraining import Pretraining, Run, pretrain, roles
 from xstefaland.training.validation import HeldOut
 
+from .machine import machine
+
 SNAPSHOTS = (25e3, 50e3, 100e3, 150e3, 200e3, 250e3, 300e3)  # basin-years
 LOOK_EVERY = 15e3  # basin-years between looks at held-out places
 FIRST_LOOKS = (1e3, 5e3)
 RATES = {128: 1e-3, 256: 7e-4}  # by width
 BATCH = 16  # windows of an update
-TRIM, TOP, MAP = -1, -2, -3  # numbers of glibc's settings of malloc
 
 
 class EncoderRun:
@@ -212,54 +198,3 @@ def shares(arguments: argparse.Namespace) -> None:
 def corpus(arguments: argparse.Namespace) -> Corpus:
     """Build what is not there of the corpus, and open it."""
     return corpora.build(arguments.data, arguments.corpus or arguments.runs / "corpus")
-
-
-def machine() -> str:
-    """Describe the machine in a line."""
-    load = os.getloadavg()[1]
-    return f"{os.cpu_count()} cores {platform.machine()}, 5-minute load {load:.1f}"
-
-
-def keep_memory() -> None:
-    """Let glibc keep freed memory: an update asks for the same again at once."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if sys.platform == "linux" and mallopt is not None:
-        for setting, number in ((MAP, 2**30), (TRIM, 2**31 - 1), (TOP, 2**28)):
-            mallopt(setting, number)
-
-
-def main(words: Sequence[str] | None = None) -> None:
-    """Read the command line and run a stage."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("stage", choices=STAGES)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--corpus", type=Path, help="its folder (RUNS/corpus)")
-    parser.add_argument("--basin-years", type=float, default=300_000)
-    parser.add_argument("--width", type=int, choices=RATES, default=256)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--causal-share", type=float, default=0.25)
-    parser.add_argument("--memory-weight", type=float, default=1.0)
-    parser.add_argument(
-        "--cooldown",
-        type=float,
-        nargs="?",
-        const=0.2,
-        metavar="SHARE",
-        help="end a copy of the run with so many more updates, in shares of those made",
-    )
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args(words)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    keep_memory()
-    torch.set_num_threads(arguments.threads)
-    STAGES[arguments.stage](arguments)
-
-
-STAGES = {"encoder": encoder, "shares": shares}
-
-if __name__ == "__main__":
-    main()

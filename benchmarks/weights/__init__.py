@@ -1,0 +1,1 @@
+"""Make weights and prove them: ``python -m benchmarks.weights STAGE``."""

@@ -1,0 +1,164 @@
+"""Jobs: one head each, as lines of a text file, and the list that proves the weights.
+
+A line is ``TARGET SPLIT SYSTEM ENCODER SEED`` with options behind it::
+
+    streamflow random resconn encoder-256-0-300k 0
+    streamflow random lstm none 0 basins=25 draw=1
+    streamflow random lstm none 0 updates=500
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+
+from .systems import SYSTEMS
+
+SEEDS, DRAWS = (0, 1, 2), (0, 1, 2)
+BASINS = (10, 25, 50, 100)
+CURVE = (250, 500, 1000)
+"""Shorter runs, each with a falling rate of its own: runs of that budget."""
+
+CONTROLS = ("random", "zero")
+"""Encoders beside those of files: drawn anew in the form of the first, and nothing."""
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One head: trained, scored, kept.
+
+    Attributes
+    ----------
+    target, split, system : str
+        Of `observations.OBSERVED`, `splits.SPLITS` and `systems.SYSTEMS`.
+    encoder : str
+        File in the runs' folder of encoders, ``"zero"``, or ``"none"``.
+    seed : int
+        Of weights and samples.
+    basins : int
+        Places to train on; 0: all there are.
+    draw : int
+        Of these places.
+    updates : int
+        0: as the target's settings say.
+    """
+
+    target: str
+    split: str
+    system: str
+    encoder: str
+    seed: int
+    basins: int = 0
+    draw: int = 0
+    updates: int = 0
+
+    def __str__(self) -> str:
+        """Write the line.
+
+        Examples
+        --------
+        >>> print(Job("streamflow", "random", "lstm", "none", 0, basins=25))
+        streamflow random lstm none 0 basins=25
+        """
+        words = [self.target, self.split, self.system, self.encoder, str(self.seed)]
+        return " ".join(
+            words + [f"{k}={v}" for k in OPTIONS if (v := getattr(self, k))]
+        )
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder."""
+        return str(self).replace(" ", "-").replace("=", "")
+
+    @classmethod
+    def read(cls, line: str) -> Job:
+        """Read a line; ValueError says what is wrong with it."""
+        words = line.split()
+        options = dict(word.split("=", 1) for word in words if "=" in word)
+        plain = [word for word in words if "=" not in word]
+        wrong = sorted(set(options) - set(OPTIONS))
+        if len(plain) != 5 or wrong or plain[2] not in SYSTEMS:
+            raise ValueError(
+                f"{line!r} is no job: it takes TARGET SPLIT SYSTEM ENCODER SEED, then "
+                f"{' '.join(f'{name}=N' for name in OPTIONS)}; systems are "
+                f"{', '.join(SYSTEMS)}"
+            )
+        numbers = {name: int(value) for name, value in options.items()}
+        return cls(*plain[:4], int(plain[4]), **numbers)
+
+
+OPTIONS = tuple(field.name for field in fields(Job))[5:]
+
+FLOW_ALONE = ("lstm", "lstm-averages", "lstm-plain", "lstm-hbv")
+FLOW_ON_ENCODER = ("resconn", "resconn-hbv")
+LOSSES = ("lstm-kge", "lstm-log", "lstm-quantiles")
+SOIL_ALONE = ("lstm-plain", "lstm-anomaly", "level-anomaly", "trees")
+REGIONAL = ("us-to-europe", "europe-to-us")
+OTHERS = (
+    *(f"soil_moisture_{depth}cm" for depth in (10, 20, 50, 100)),
+    "soil_temperature",
+    "snow_water_equivalent",
+)
+
+
+def every_job(encoder: str) -> Iterator[Job]:
+    """List the jobs that prove an encoder, in an order in which a part says something.
+
+    What reads no encoder comes first, then one encoder after the other, so that the
+    embeddings of one alone are on disk at a time.
+    """
+    yield from _alone()
+    yield from _on(encoder, FLOW_ON_ENCODER, ("resconn",))
+    yield from _scarce("resconn", encoder)
+    yield from _on("random", FLOW_ON_ENCODER, ("resconn",))
+    yield from _scarce("resconn", "random")
+    yield from _on("zero", ("resconn",), ())
+    yield from _on("v1", ("resconn",), ())
+    for target, system in (("streamflow", "bundled"), ("soil_moisture", "bundled")):
+        yield Job(target, "random", system, "v1", 0)
+
+
+def _alone() -> Iterator[Job]:
+    """Systems without an encoder."""
+    for seed, system in product(SEEDS, FLOW_ALONE):
+        yield Job("streamflow", "random", system, NONE, seed)
+    for seed, split in product(SEEDS, REGIONAL):
+        for system in FLOW_ALONE[:2]:
+            yield Job("streamflow", split, system, NONE, seed)
+    for seed, system in product(SEEDS, SOIL_ALONE):
+        yield Job("soil_moisture", "random", system, NONE, seed)
+    for target, seed, system in product(OTHERS, SEEDS, SOIL_ALONE[:1]):
+        yield Job(target, "random", system, NONE, seed)
+    for target, seed, system in product(OTHERS[:4], SEEDS, SOIL_ALONE[1:]):
+        yield Job(target, "random", system, NONE, seed)
+    for target, seed in product(OTHERS[4:], SEEDS):
+        yield Job(target, "random", "lstm", NONE, seed)
+        yield Job(target, "random", "trees", NONE, seed)
+    yield from _scarce("lstm", NONE)
+    for system in LOSSES:
+        yield Job("streamflow", "random", system, NONE, 0)
+
+
+def _on(encoder: str, flow: Sequence[str], regional: Sequence[str]) -> Iterator[Job]:
+    """Heads on an encoder."""
+    for seed, system in product(SEEDS, flow):
+        yield Job("streamflow", "random", system, encoder, seed)
+    for seed, split in product(SEEDS, REGIONAL):
+        for system in regional:
+            yield Job("streamflow", split, system, encoder, seed)
+    for target, seed in product(("soil_moisture", *OTHERS[:4]), SEEDS):
+        yield Job(target, "random", "resconn-plain", encoder, seed)
+    for target, seed in product(OTHERS[4:], SEEDS):
+        yield Job(target, "random", "resconn", encoder, seed)
+
+
+def _scarce(system: str, encoder: str) -> Iterator[Job]:
+    """Few basins to train on, and few updates."""
+    for basins, draw in product(BASINS, DRAWS):
+        options = {"basins": basins, "draw": draw, "updates": CURVE[1]}
+        yield Job("streamflow", "random", system, encoder, draw, **options)
+    for updates in CURVE:
+        yield Job("streamflow", "random", system, encoder, 0, updates=updates)

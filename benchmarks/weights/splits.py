@@ -1,0 +1,74 @@
+"""Which sites a head is trained on, and which it is scored at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from xstefaland.training.places import COUNTRIES, left_out_sites
+from xstefaland.training.pretraining import Pretraining
+
+from .jobs import Job
+from .observations import REGIONS
+
+DEFAULTS = Pretraining(steps=None)  # of which places are held out, as of the encoder
+SPLITS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "random": ((), ()),
+    "us-to-europe": (("US",), ("GB", "CH")),
+    "europe-to-us": (("GB", "CH"), ("US",)),
+}
+"""Regions to train on and to score at; none: the places that are held out of all."""
+
+
+def places(sites: pd.DataFrame) -> pd.Series:
+    """Name the place of every site: a gauge is one, in whatever product.
+
+    Examples
+    --------
+    >>> table = {"site": ["a-1", "b-1"], "gauge": ["0101", "0101"], "country": "US"}
+    >>> places(pd.DataFrame(table)).tolist()
+    ['US 0101', 'US 0101']
+    """
+    named = sites["country"].replace(COUNTRIES) + " " + sites["gauge"]
+    return named.where(sites["gauge"] != "", sites["site"])
+
+
+def unseen(sites: pd.DataFrame) -> pd.Series:
+    """Role of every site in pretraining: "held out", "train" or "dropped"."""
+    return left_out_sites(sites, DEFAULTS.share_left_out, DEFAULTS.left_out_seed)
+
+
+def roles(sites: pd.DataFrame, job: Job) -> dict[str, str]:
+    """Role of every site in a job, by id.
+
+    A regional split trains and scores at places of which the encoder has seen the
+    weather, never the observations; scores tell them from those it has not seen.
+    """
+    train, test = SPLITS[job.split]
+    role = unseen(sites)
+    if train:
+        region = sites["site"].map(_region)
+        role = pd.Series(
+            np.select(
+                [region.isin(train), region.isin(test)],
+                ["train", "held out"],
+                "dropped",
+            ),
+            index=sites.index,
+        )
+    if job.basins:
+        role = _few(sites, role, job)
+    return dict(zip(sites["site"], role, strict=True))
+
+
+def _region(site: str) -> str:
+    """Region of a site, by the source that begins its id."""
+    return next(r for source, r in REGIONS.items() if site.startswith(f"{source}-"))
+
+
+def _few(sites: pd.DataFrame, role: pd.Series, job: Job) -> pd.Series:
+    """Draw some of the training places; a draw of more holds those of a smaller one."""
+    place = places(sites)
+    all_places = np.unique(place[role == "train"])
+    drawn = np.random.default_rng(job.draw).permutation(all_places)[: job.basins]
+    return role.where((role != "train") | place.isin(drawn), "dropped")

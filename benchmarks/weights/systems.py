@@ -1,0 +1,68 @@
+"""Systems that are compared: heads of the package, and others put together here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xstefaland.training.conformal import LEVELS
+
+WEATHER_ALONE: dict[str, Any] = {
+    "kind": "lstm",
+    "channels": (),
+    "place": False,
+    "attributes": (),
+}
+"""An LSTM that knows no attributes, so that it cannot tell a station by them."""
+
+
+@dataclass(frozen=True)
+class System:
+    """What is trained.
+
+    Attributes
+    ----------
+    head : str or mapping
+        As :func:`xstefaland.training.finetune` takes it; "" for what is no head.
+    level : mapping, optional
+        A second head whose mean over the days of a site takes the place of the first
+        one's.
+    settings : mapping
+        Entries of :class:`~xstefaland.training.fitting.Finetuning` of its own.
+    """
+
+    head: str | Mapping[str, Any]
+    level: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def physical(self) -> bool:
+        """Whether it gives the parameters of HBV."""
+        return isinstance(self.head, str) and self.head.endswith("-hbv")
+
+
+_HEADS = (
+    "resconn",
+    "resconn-hbv",
+    "resconn-plain",
+    "lstm",
+    "lstm-averages",
+    "lstm-plain",
+    "lstm-anomaly",
+)
+_PHYSICS = {"warmup": 365, "updates": 600}  # a store needs a year to fill
+SYSTEMS: dict[str, System] = {
+    **{name: System(name) for name in _HEADS},
+    "resconn-hbv": System("resconn-hbv", settings=_PHYSICS),
+    "lstm-hbv": System("lstm-hbv", settings=_PHYSICS),
+    "lstm-kge": System("lstm", settings={"loss": "kge"}),
+    "lstm-log": System("lstm", settings={"loss": "log"}),
+    "lstm-quantiles": System(
+        {"kind": "lstm", "quantiles": LEVELS},
+    ),
+    "level-anomaly": System("lstm-anomaly", level=WEATHER_ALONE),
+    "trees": System(""),
+    "bundled": System(""),
+}
+"""Name -> system. "trees" are :mod:`.trees`, "bundled" the head that ships."""
