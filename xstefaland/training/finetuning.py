@@ -345,7 +345,7 @@ def _claim(run: Run, folds: NDArray[np.int64] | None) -> None:
         "sites": run.task.sites.query("role == 'train'")["site"].tolist(),
         "encoder": run.encoder.sha256,
         "head": run.config.to_dict(),
-        "settings": asdict(run.settings),
+        "settings": run.settings.identity(),
         "causal": run.causal,
         "folds": None if folds is None else folds.tolist(),
     }
@@ -409,4 +409,5 @@ def _embeddings(run: Run, name: str, version: Version) -> Cache:
         run.causal,
         run.bar.update,
         version.attributes,
+        run.settings.device,
     )

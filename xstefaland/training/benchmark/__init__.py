@@ -1,6 +1,6 @@
 """Benchmarks: tasks as declarations, systems under one protocol, one command.
 
-``python -m xstefaland.training.benchmark NAME --data DIR`` runs one and writes tables
+``xstefaland benchmark NAME --data DIR`` runs one and writes tables
 and figures; :data:`PROTOCOLS` lists them. A task of one's own is a
 :class:`Protocol`, passed to :func:`run_benchmark`.
 """

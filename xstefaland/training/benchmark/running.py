@@ -288,7 +288,7 @@ def _claim(
         "protocol": protocol.name,
         "data": {target: task.fingerprint() for target, task in tasks.items()},
         "encoder": encoder.sha256,
-        "settings": asdict(protocol.settings),
+        "settings": protocol.settings.identity(),
         "scores": list(protocol.scores),
     }
     path = runs / "run.json"

@@ -158,7 +158,7 @@ def collect(folder: Path, page: Path) -> None:
     found = [p for p in sorted(folder.glob("*.md")) if not p.stem.endswith("-quick")]
     lines = [
         "# Benchmarks",
-        "Written by `python -m xstefaland.training.benchmark --page` from the files of "
+        "Written by `xstefaland benchmark --page` from the files of "
         "the runs; no number was put in by hand. How each is made: "
         "{py:mod}`xstefaland.training.benchmark`.",
     ]
