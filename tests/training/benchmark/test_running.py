@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xstefaland import metrics
+import xstefaland
+from xstefaland import metrics, weights
 from xstefaland.errors import InputError
 from xstefaland.testing import example_points, tiny_weights
 from xstefaland.training.benchmark import (
@@ -253,3 +254,34 @@ def test_a_table_of_ones_own(encoder, tmp_path: Path):
     outcome = run(protocol, encoder, tmp_path, systems=["mean"], own={"mean": mean})
     assert (outcome.scores["nse"] <= 0.01).all()
     assert set(outcome.scores["target"]) == {"lake_level"}
+
+
+def test_heads_are_kept_and_answer(encoder, tmp_path: Path):
+    """What was scored is what the file gives for the same sites, controls too."""
+    few = ["resconn", "ablation", "zero", "lstm-plain", "attribute-vectors"]
+    # the file has half precision, so scores agree to some digits
+    outcome = run(FLOW, encoder, tmp_path, systems=few, folds=1)
+    ds = gauges(Path())["mine"]
+    for system in few:
+        scores = outcome.scores.query("system == @system").set_index("site")["rmse"]
+        folder = tmp_path / "streamflow" / f"seed0-fold0-{system}"
+        (path,) = folder.glob("*.safetensors")
+        head = weights.load(path)
+        assert set(head.card.left_out) >= set(scores.index)
+        own = encoder
+        if system in ("ablation", "zero"):
+            kind = {"ablation": "random", "zero": "zero"}[system]
+            own = tmp_path / "streamflow" / f"encoder-{kind}.safetensors"
+        more = {}
+        if system == "attribute-vectors":
+            assert "stand-in" in head.card.external.name
+            size = head.card.external.width
+            more["embeddings"] = xr.DataArray(
+                np.ones((9, size)), {"site": ds.site.values}, ("site", "e")
+            )
+        sites = ds.sel(site=[site.removeprefix("mine-") for site in scores.index])
+        flow = xstefaland.predict(sites, "streamflow", head=head, weights=own, **more)
+        found = metrics.rmse(sites.flow, flow)
+        if not more:
+            np.testing.assert_allclose(found, scores, rtol=0.02)
+        assert bool(found.notnull().all())
