@@ -156,7 +156,9 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
     finetune.add_argument("--head", default="resconn", help="a system (%(default)s)")
     finetune.add_argument("--folds", type=int, help="leave sites out in turn")
     finetune.add_argument("--updates", type=int, help="updates of the head")
-    finetune.add_argument("--causal", action="store_true", help="no day sees later ones")
+    finetune.add_argument(
+        "--causal", action="store_true", help="no day sees later ones"
+    )
     finetune.add_argument("--device", help="cpu, cuda or auto")
     finetune.add_argument("--quiet", action="store_true", help="show no progress")
     _training_arguments(finetune)

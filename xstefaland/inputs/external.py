@@ -133,7 +133,9 @@ def _checked(ds: xr.Dataset, embeddings: xr.DataArray) -> xr.DataArray:
     if TIME in dims and not isinstance(embeddings.indexes.get(TIME), pd.DatetimeIndex):
         problems.append("their 'time' has no dates")
     if embeddings.sizes[last] > MOST:
-        problems.append(f"{last!r} is {embeddings.sizes[last]} long, the most is {MOST}")
+        problems.append(
+            f"{last!r} is {embeddings.sizes[last]} long, the most is {MOST}"
+        )
     if problems:
         raise InputError(join_problems("embeddings= cannot be used", problems))
     return embeddings.transpose(*dims, last)

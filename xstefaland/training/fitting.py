@@ -22,6 +22,7 @@ from xstefaland.model import HeadConfig, build_head
 from xstefaland.model.heads import AnomalyHead
 from xstefaland.model.process import SPINUP_DAYS
 from xstefaland.training.losses import (
+    OF_PROBABILITIES,
     PER_SITE,
     POINT_LOSSES,
     anomaly_loss,
@@ -221,10 +222,11 @@ def _loss_name(settings: Finetuning, target: TargetSpec) -> str:
             f"Finetuning(loss={name!r}) is not possible; there are "
             f"{', '.join(POINT_LOSSES)}"
         )
-    if (name == "cross_entropy") != (target.loss == "cross_entropy"):
+    if (name in OF_PROBABILITIES) != (target.loss in OF_PROBABILITIES):
         raise InputError(
             f"Finetuning(loss={name!r}) is not possible with '{target.name}', whose "
-            f"loss is '{target.loss}': 'cross_entropy' is of probabilities alone"
+            f"loss is '{target.loss}': {', '.join(map(repr, OF_PROBABILITIES))} are of "
+            "probabilities alone"
         )
     return name
 

@@ -16,8 +16,9 @@ from xstefaland.training.benchmark.writing import collect
 def test_a_quick_landslide(real_data: Path, tmp_path: Path, capsys):
     """Page, table and figures; marked as no result; published scores apart."""
     status = cli.main(
-        ["benchmark", "landslide", "--data", str(real_data), "--quick", "--systems", "linear",
-         "boosted", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
+        ["benchmark", "landslide", "--data", str(real_data), "--quick",
+         "--systems", "linear", "boosted",
+         "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
     )  # fmt: skip
     assert status == 0
     page = (tmp_path / "landslide-quick.md").read_text()

@@ -23,6 +23,7 @@ from xstefaland.training.benchmark import (
     holdouts,
     run_benchmark,
 )
+from xstefaland.training.benchmark.writing import write
 from xstefaland.training.fitting import Finetuning
 from xstefaland.weights import TargetSpec, Weights
 
@@ -285,3 +286,31 @@ def test_heads_are_kept_and_answer(encoder, tmp_path: Path):
         if not more:
             np.testing.assert_allclose(found, scores, rtol=0.02)
         assert bool(found.notnull().all())
+
+
+def test_a_system_out_of_time_stops(encoder, tmp_path: Path):
+    """It has no score, the others do; the page says so; it is not tried again."""
+    calls = []
+
+    class Slow:
+        """Says now and then how far it is."""
+
+        def run(self, work):
+            calls.append(work.folder.name)
+            work.progress(0.4)
+            return SYSTEMS["linear"].run(work)
+
+    protocol = replace(FLOW, split=in_order)
+    options = {"systems": ["linear", "slow"], "own": {"slow": Slow()}, "folds": 1}
+    outcome = run(protocol, encoder, tmp_path, hours=0, **options)
+    assert set(outcome.scores["system"]) == {"linear"}
+    assert outcome.about["stopped"] == {"streamflow/seed0-fold0-slow": 0.4}
+    page = write(outcome, tmp_path / "page").read_text()
+    assert "Stopped after 0 hours" in page
+    assert "seed0-fold0-slow at 40%" in page
+    again = run(protocol, encoder, tmp_path, **options)
+    assert again.about["stopped"] == outcome.about["stopped"]
+    assert len(calls) == 1
+    with pytest.raises(InputError, match="no system came to an end"):
+        run(protocol, encoder, tmp_path / "b", hours=0,
+            **{**options, "systems": ["slow"]})  # fmt: skip

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,12 +14,13 @@ from xstefaland.model import HeadConfig, StefaLand
 from xstefaland.model.process import CHANNELS
 from xstefaland.training import choices
 from xstefaland.training.benchmark import tabular, vectors
+from xstefaland.training.benchmark.calibration import RegionalHbv
 from xstefaland.training.benchmark.vectors import Vectors
+from xstefaland.training.benchmark.work import System, Work
 from xstefaland.training.channels import Channels, cache_channels
-from xstefaland.training.fitting import Finetuning, Predicted, fit, predict_sites
+from xstefaland.training.fitting import Predicted, fit, predict_sites
 from xstefaland.training.publishing import publish_head
 from xstefaland.training.systems import form_of
-from xstefaland.training.tasks import Task
 from xstefaland.training.versions import Cache, Version, cache_embeddings
 from xstefaland.weights.card import External
 from xstefaland.weights.files import Weights, read, save
@@ -28,37 +28,6 @@ from xstefaland.weights.files import Weights, read, save
 Reader = Literal["pretrained", "random", "zero"]
 """Where embeddings come from: the encoder, the same form without any training, or
 nowhere (all zero)."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a system is given: a task with roles, a budget, a place for files.
-
-    Attributes
-    ----------
-    task : Task
-        Sites are "train", "held out" or "dropped".
-    encoder : Weights
-        Whose embeddings heads take.
-    settings : Finetuning
-        Budget and seed.
-    folder : Path
-        Of this piece of work: its checkpoint.
-    shared : Path
-        Of the target: its embeddings.
-    whole : Task
-        The same task with every site in it, which is what is embedded.
-    progress : callable
-        Called with the share that is done, 0 to 1.
-    """
-
-    task: Task
-    encoder: Weights
-    settings: Finetuning
-    folder: Path
-    shared: Path
-    whole: Task
-    progress: Callable[[float], object] = field(default=lambda share: None)
 
 
 @dataclass(frozen=True)
@@ -118,9 +87,7 @@ class Head:
             return kept_encoder(work, self.encoder), None
         cache = self.encoder(work.task)
         width = next(iter(cache.values())).shape[-1]
-        about = External(
-            name=self.encoder.name, width=width, daily=self.encoder.daily
-        )
+        about = External(name=self.encoder.name, width=width, daily=self.encoder.daily)
         return about, cache
 
 
@@ -138,16 +105,17 @@ class Table:
     ----------
     estimator : callable
         See :data:`~xstefaland.training.benchmark.tabular.Estimator`.
+    rows : int
+        Days that it is trained on at most, as many of each site.
     """
 
     estimator: tabular.Estimator
+    rows: int = tabular.ROWS
 
     def run(self, work: Work) -> Predicted:
         """Train on the training sites and predict those held out."""
-        return tabular.fit_predict(self.estimator, work.task, work.settings.seed)
-
-
-System = Head | Table
+        seed = work.settings.seed
+        return tabular.fit_predict(self.estimator, work.task, seed, self.rows)
 
 
 def _channels(work: Work, config: HeadConfig) -> Channels | None:
@@ -251,13 +219,17 @@ SYSTEMS: dict[str, System] = {
     "dlinear": Head("dlinear"),
     "informer": Head("informer"),
     "reformer": Head("reformer"),
+    "transformer": Head("transformer"),
+    "direct": Head("direct"),
     "resconn-hbv": Head("resconn-hbv"),
     "no_resconn-hbv": Head("no_resconn-hbv"),
     "lstm-hbv": Head("lstm-hbv"),
     "ablation-hbv": Head("resconn-hbv", "random"),
     **{f"resconn-{name}": Head({"adapter": name}) for name in _ADAPTERS},
+    "hbv-regional": RegionalHbv(),
     "linear": Table(tabular.linear),
     "random_forest": Table(tabular.random_forest),
     "boosted": Table(tabular.boosted),
+    "tabpfn": Table(tabular.tabpfn, tabular.TABPFN_ROWS),
 }
 """Every system by its name; a new one is one line."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xstefaland.errors import InputError
 from xstefaland.training.fitting import Predicted
 from xstefaland.training.tasks import Floats, Records, Task
 
@@ -59,8 +60,28 @@ def boosted(probability: bool, seed: int) -> Any:
     return kind(max_iter=300, max_leaf_nodes=15, learning_rate=0.05, random_state=seed)
 
 
-def fit_predict(estimator: Estimator, task: Task, seed: int) -> Predicted:
-    """Train on the training sites and predict all days of those held out.
+def tabpfn(probability: bool, seed: int) -> Any:
+    """TabPFN on a few days of each site, where a user has it with its weights."""
+    try:
+        from tabpfn import TabPFNClassifier, TabPFNRegressor
+    except ImportError:
+        raise InputError(
+            "the system 'tabpfn' needs the package and its weights, whose licence is "
+            "their own: `pip install tabpfn` (conda: `pip install` inside the "
+            "environment). Leave it out with --systems otherwise."
+        ) from None
+    kind = TabPFNClassifier if probability else TabPFNRegressor
+    return kind(random_state=seed, ignore_pretraining_limits=True)
+
+
+TABPFN_ROWS = 10_000
+"""What TabPFN is made for; it learns from the context, so more are slow."""
+
+
+def fit_predict(
+    estimator: Estimator, task: Task, seed: int, rows: int = ROWS
+) -> Predicted:
+    """Train on days of the training sites and predict all days of those held out.
 
     Returns
     -------
@@ -68,20 +89,27 @@ def fit_predict(estimator: Estimator, task: Task, seed: int) -> Predicted:
         As :func:`xstefaland.training.fitting.predict_sites` gives it.
     """
     probability = task.target.transform == "logit"
-    features, observed, weights = _training(task, seed)
+    features, observed, weights = _training(task, seed, rows)
     model = estimator(probability, seed)
-    names = {"sample_weight": weights}
+    names = {"sample_weight": weights} if _takes_weights(model) else {}
     if hasattr(model, "steps"):  # a pipeline hands it to its last step
         names = {f"{model.steps[-1][0]}__sample_weight": weights}
     known = np.isfinite(features).any(0)
     model.fit(features[:, known], observed, **names)
     results = []
     for records in task.records:
-        rows = records.rows("held out")
-        inputs = (site_features(task, records, row)[:, known] for row in rows)
+        held = records.rows("held out")
+        inputs = (site_features(task, records, row)[:, known] for row in held)
         if parts := [_predict(model, each, task) for each in inputs]:
-            results.append((records, rows, np.stack(parts)))
+            results.append((records, held, np.stack(parts)))
     return results
+
+
+def _takes_weights(model: Any) -> bool:
+    """Whether an estimator can weight its samples; all those of scikit-learn can."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    return hasattr(model, "steps") or has_fit_parameter(model, "sample_weight")
 
 
 def site_features(task: Task, records: Records, row: int) -> Floats:
@@ -131,11 +159,13 @@ def _mean(values: Floats) -> Floats:
     return mean
 
 
-def _training(task: Task, seed: int) -> tuple[Floats, Floats, NDArray[np.float64]]:
+def _training(
+    task: Task, seed: int, rows: int
+) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """Draw days of the training sites: features, observations, weights."""
     rng = np.random.default_rng(seed)
     sites = [(r, row) for r in task.records for row in r.rows("train")]
-    share = max(1, ROWS // len(sites))
+    share = max(1, rows // len(sites))
     pooled = np.concatenate([r.observed[r.rows("train")].ravel() for r in task.records])
     overall = float(np.nanstd(pooled)) or 1.0
     features, observed, weights = [], [], []

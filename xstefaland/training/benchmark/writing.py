@@ -102,6 +102,12 @@ def _about(outcome: Outcome) -> str:
         ),
         "Data: " + ", ".join(f"{k} {v}" for k, v in about["data"].items()) + ".",
     ]
+    if about["stopped"]:
+        pieces = ", ".join(f"{k} at {v:.0%}" for k, v in about["stopped"].items())
+        lines.append(
+            f"Stopped after {about['hours']:g} hours, and without a score there: "
+            f"{pieces}."
+        )
     if about["quick"]:
         lines.insert(0, "**A quick run, to see whether it works: no result.**")
     return "\n".join(lines)
