@@ -153,6 +153,7 @@ METHODS = [
     "missing_inputs",
     "predict",
     "reconstruct",
+    "run",
     "suggest_chunks",
 ]
 

@@ -16,6 +16,7 @@ BUILTIN = {
     errors.WeightsError: RuntimeError,
     errors.WeightsNotFoundError: KeyError,
     errors.OfflineError: RuntimeError,
+    errors.RunError: RuntimeError,
 }
 
 

@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 
 import xstefaland
-from xstefaland.inference import predictions
+from xstefaland.inference import batches
 from xstefaland.testing import example_grid, example_points, tiny_head, tiny_weights
 
 BOTH = ["streamflow", "soil_moisture"]
@@ -153,13 +153,13 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     from xstefaland.inference.blocks import Encoder
 
     sites: list[int] = []
-    embed = Encoder.embed
+    embed = Encoder.embedding
 
     def counting(self: Any, block: Any, *rest: Any, **more: Any) -> Any:
         sites.append(block.sites)
         return embed(self, block, *rest, **more)
 
-    monkeypatch.setattr(Encoder, "embed", counting)
+    monkeypatch.setattr(Encoder, "embedding", counting)
     return sites
 
 
@@ -224,7 +224,7 @@ def test_many_sites_go_in_groups(
     ds = example_points(5, 60)
     options: dict[str, Any] = {"head": head, "weights": weights}
     expected = xstefaland.predict(ds, "streamflow", **options)
-    monkeypatch.setattr(predictions, "BYTES", 40 * 16 * 60 * 2)
+    monkeypatch.setattr(batches, "CPU_BYTES", 40 * 16 * 60 * 2)
     sites = counted(monkeypatch)
     same(xstefaland.predict(ds, "streamflow", **options), expected)
     assert sites == [2, 2, 1]

@@ -168,7 +168,9 @@ def test_head_with_other_units(ds: xr.Dataset, weights: Any) -> None:
 
 def test_quantiles_of_a_head_without(ds: xr.Dataset, predict: Any) -> None:
     """Says that there are none."""
-    with pytest.raises(InputError, match=r"for no quantiles; quantiles=\[0.1\]"):
+    with pytest.raises(
+        InputError, match=r"for no quantiles of streamflow; quantiles=\[0.1\]"
+    ):
         predict(ds, quantiles=[0.1])
 
 

@@ -124,7 +124,7 @@ def test_hbv_gives_all_its_fluxes_the_target_first(task):
     [
         ("former", False, "'resconn', 'no_resconn'"),
         ("resconn-hbv-hbv", False, "'resconn-hbv', .* or a dict of entries"),
-        ({"static": True}, False, "heads without time cannot be finetuned yet"),
+        ({"static": True}, False, "the observations have the dimension 'time'"),
         ({"quantiles": (0.1, 0.9)}, False, "the median must be among them"),
         ({"targets": ("streamflow", "soil_moisture")}, False, "leave it out"),
         ({"targets": ("soil_moisture",)}, False, "leave it out"),

@@ -244,7 +244,7 @@ def test_readings_come_back() -> None:
     ("changes", "message"),
     [
         ({"transform": "sqrt"}, "transform 'sqrt'; there are linear, log1p, logit"),
-        ({"loss": "kge"}, "loss 'kge'; there are nse, mse, cross_entropy"),
+        ({"loss": "mae"}, "loss 'mae'; there are nse, mse, kge, log, cross_entropy"),
         ({"depth": -0.1}, "negative depth: -0.1"),
     ],
 )

@@ -111,7 +111,8 @@ def _flag(own: xr.Variable, filled: xr.Variable) -> xr.Variable:
         "flag_values": np.array(list(FLAGS), np.int8),
         "flag_meanings": " ".join(FLAGS.values()),
     }
-    out.encoding = {}
+    mapping = filled.encoding.get("grid_mapping", filled.attrs.get("grid_mapping"))
+    out.encoding = {"grid_mapping": mapping} if mapping else {}
     return out
 
 

@@ -23,6 +23,7 @@ from xstefaland.weights.opening import WeightsLike
 from xstefaland.weights.registry import table
 
 POROSITY = "soil_porosity"
+MEDIAN = 0.5  # the quantile that stands for the answer
 LOOSEST = 0.65  # [m3 m-3] porosity where it is not known
 
 
@@ -254,12 +255,13 @@ def quantile_levels(
     """
     card = head.weights.card
     known = {target: levels_of(card, target) for target in head.targets}
-    if quantiles is None:
-        return None if card.members or not card.quantiles else _columns(card, [0.5])[0]
-    wanted = list(quantiles)
+    if quantiles is None and (card.members or not card.quantiles):
+        return None
+    wanted = [MEDIAN] if quantiles is None else list(quantiles)
     lacking = {t: own for t, own in known.items() if not set(wanted) <= set(own)}
     if not lacking and wanted:
-        return _columns(card, wanted)
+        columns = _columns(card, wanted)
+        return columns[0] if quantiles is None else columns
     raise InputError(_no_quantiles(head.weights.name, wanted, lacking or known))
 
 

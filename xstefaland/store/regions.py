@@ -117,7 +117,8 @@ def region_steps(
 
 def _widest(ds: xr.Dataset, dim: str) -> int:
     """Longest dask chunk along a dim, 0 where nothing is chunked."""
-    sizes = [dict(v.chunksizes).get(dim, (0,)) for v in ds.data_vars.values()]
+    variables = [array.variable for array in ds.data_vars.values()]
+    sizes = [dict(each.chunksizes).get(dim, (0,)) for each in variables]
     return max((max(each) for each in sizes), default=0)
 
 

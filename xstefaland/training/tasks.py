@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask.base import compute
 from numpy.typing import NDArray
 
 from xstefaland.errors import InputError, MissingVariableError
@@ -219,7 +221,8 @@ def read_records(
     days = _days_of(dates, period)
     series = _flat(truth, 1)[:, days]
     rows = np.flatnonzero(np.isfinite(series).sum(1) >= max(1, minimum_days))
-    forcing, series = _flat(prepared.forcing, 2, rows)[:, days], series[rows]
+    whole, attributes, latitude = _inputs_of(prepared, rows)
+    forcing, series = whole[:, days], series[rows]
     series[~near_weather(forcing, MAX_GAP)] = np.nan
     enough = np.isfinite(series).sum(1) >= max(1, minimum_days)
     rows = rows[enough]
@@ -228,10 +231,10 @@ def read_records(
     return Records(
         name,
         forcing[enough],
-        _flat(prepared.attributes, 1, rows),
-        _flat(prepared.latitude, 0, rows),
+        attributes[enough],
+        latitude[enough],
         series[enough],
-        _sites(ds, prepared, name).iloc[rows].reset_index(drop=True),
+        _sites(ds, prepared, name, rows, latitude[enough]),
         dates[days],
         rows,
         _derived(prepared.examination),
@@ -256,20 +259,20 @@ def _static_records(
     if not len(rows):
         return None
     dates = pd.DatetimeIndex(prepared.forcing.indexes["time"])
+    forcing, attributes, latitude = _inputs_of(prepared, rows)
     if len(dates):
         days = _days_of(dates, period)
-        forcing, dates = _flat(prepared.forcing, 2, rows)[:, days], dates[days]
+        forcing, dates = forcing[:, days], dates[days]
     else:  # no weather: a single day without a date, on which nothing is known
-        count = prepared.forcing.sizes["variable"]
-        forcing = np.full((len(rows), 1, count), np.nan, np.float32)
+        forcing = np.full((len(rows), 1, forcing.shape[-1]), np.nan, np.float32)
         dates = pd.DatetimeIndex([pd.NaT])
     return Records(
         name,
         forcing,
-        _flat(prepared.attributes, 1, rows),
-        _flat(prepared.latitude, 0, rows),
+        attributes,
+        latitude,
         np.repeat(values[rows, None], len(dates), 1),
-        _sites(ds, prepared, name).iloc[rows].reset_index(drop=True),
+        _sites(ds, prepared, name, rows, latitude),
         dates,
         rows,
         _derived(prepared.examination),
@@ -290,20 +293,34 @@ def _derived(examination: Examination) -> tuple[str, ...]:
     )
 
 
-def _flat(array: xr.DataArray, own: int, rows: Rows | None = None) -> Floats:
-    """Bring all site dims to one, choose sites and compute; `own` axes at the end stay.
+def _inputs_of(prepared: Prepared, rows: Rows) -> tuple[Floats, Floats, Floats]:
+    """Compute forcing, attributes and latitude of some sites, in one go where lazy."""
+    arrays = (prepared.forcing, 2), (prepared.attributes, 1), (prepared.latitude, 0)
+    wanted = [_joined(array, own)[rows] for array, own in arrays]
+    parts = compute(*wanted)  # type: ignore[no-untyped-call]
+    forcing, attributes, latitude = (np.array(part, np.float32) for part in parts)
+    return forcing, attributes, latitude
 
-    What is lazy is computed for the chosen sites alone.
-    """
-    data = array.data.reshape(-1, *array.shape[array.ndim - own :])
-    return np.array(data if rows is None else data[rows], np.float32)
+
+def _flat(array: xr.DataArray, own: int) -> Floats:
+    """Compute all sites, along one axis; `own` axes at the end stay."""
+    return np.array(_joined(array, own), np.float32)
 
 
-def _sites(ds: xr.Dataset, prepared: Prepared, name: str) -> pd.DataFrame:
-    """Id, label and position of every site, in the order of the flattened dims."""
-    table = site_table(ds, prepared.site_dims, prepared.latitude, name)
+def _joined(array: xr.DataArray, own: int) -> Any:
+    """Bring all site dims to one, lazily where the array is."""
+    return array.data.reshape(-1, *array.shape[array.ndim - own :])
+
+
+def _sites(
+    ds: xr.Dataset, prepared: Prepared, name: str, rows: Rows, latitude: Floats
+) -> pd.DataFrame:
+    """Id, label and position of some sites; of the others nothing is computed."""
+    dims = prepared.site_dims
+    unknown = xr.DataArray(np.full([ds.sizes[dim] for dim in dims], np.nan), dims=dims)
+    table = site_table(ds, dims, unknown, name).iloc[rows].reset_index(drop=True)
     labels = [site.removeprefix(f"{name}-") for site in table["site"]]
-    return table.assign(label=labels, role="train")
+    return table.assign(label=labels, role="train", lat=latitude.astype(np.float64))
 
 
 def make_task(
