@@ -234,7 +234,9 @@ def test_shipped_folds_are_those_of_the_field(real_data: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize(
+    "name", [name for name, each in PROTOCOLS.items() if isinstance(each, Protocol)]
+)
 def test_every_protocol_reads_its_data(real_data: Path, name, encoder, tmp_path: Path):
     """Quick runs of one fold with one table: the declarations hold together."""
     outcome = run_benchmark(

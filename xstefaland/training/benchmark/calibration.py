@@ -21,6 +21,7 @@ from xstefaland.model.hbv import PHYSICAL, ROUTING, simulate_lean
 from xstefaland.model.physics import FLUXES
 from xstefaland.model.process import CARRIED, SPINUP_DAYS, WEATHER
 from xstefaland.model.season import fill_by_season
+from xstefaland.splits.places import points_on_sphere
 from xstefaland.training.benchmark.work import Work
 from xstefaland.training.fitting import Predicted
 from xstefaland.training.tasks import Floats, Records, Task
@@ -233,7 +234,4 @@ class _Nearest:
 
 def _on_sphere(sites: Sites) -> NDArray[np.float64]:
     """Points of the unit sphere ``(site, 3)``."""
-    lat, lon = np.deg2rad(_positions(sites)).T
-    return np.stack(
-        [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], 1
-    )
+    return points_on_sphere(*_positions(sites).T)[0]

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 
 from xstefaland.errors import InputError
-from xstefaland.training.benchmark.protocols import PROTOCOLS
+from xstefaland.training.benchmark.protocols import PROTOCOLS, Protocol
 from xstefaland.training.benchmark.running import run_benchmark
 from xstefaland.training.benchmark.systems import SYSTEMS
 from xstefaland.training.benchmark.writing import collect, write
@@ -58,7 +58,7 @@ def _run(asked: argparse.Namespace) -> str:
             f"say where the data are: `xstefaland benchmark {asked.name} --data DIR`"
         )
     protocol = PROTOCOLS[asked.name]
-    if asked.device:
+    if asked.device and isinstance(protocol, Protocol):
         settings = replace(protocol.settings, device=asked.device)
         protocol = replace(protocol, settings=settings)
     outcome = run_benchmark(

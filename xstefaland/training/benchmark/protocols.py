@@ -11,6 +11,7 @@ import xarray as xr
 from xstefaland import datasets
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.holdouts import Split
+from xstefaland.training.benchmark.reconstruction import Reconstruction
 from xstefaland.training.fitting import Finetuning
 from xstefaland.weights.targets import TargetSpec
 
@@ -289,5 +290,7 @@ _ALL = (
     ),
 )
 
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
+PROTOCOLS: dict[str, Protocol | Reconstruction] = {
+    protocol.name: protocol for protocol in (*_ALL, Reconstruction())
+}
 """Every benchmark by its name."""

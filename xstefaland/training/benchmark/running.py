@@ -19,7 +19,9 @@ from xstefaland.inference.plans import plan_encoder
 from xstefaland.inputs.hints import Hints
 from xstefaland.training import choices, static_scores
 from xstefaland.training.benchmark import holdouts
+from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.benchmark.protocols import Protocol
+from xstefaland.training.benchmark.reconstruction import Reconstruction
 from xstefaland.training.benchmark.systems import SYSTEMS
 from xstefaland.training.benchmark.work import OutOfTime, System, Work
 from xstefaland.training.finetuning import read_task
@@ -39,29 +41,6 @@ MINIMUM = 30
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a benchmark gave.
-
-    Attributes
-    ----------
-    protocol : Protocol
-        What was run.
-    scores : DataFrame
-        One row for each target, system, fold, seed and site: scores of its series; or
-        of static targets what was observed and predicted.
-    sites : DataFrame
-        One row a target and site: ``lat``, ``lon``, ``fold``.
-    about : dict
-        Encoder, data, budget, minutes.
-    """
-
-    protocol: Protocol
-    scores: pd.DataFrame
-    sites: pd.DataFrame
-    about: dict[str, object]
-
-
-@dataclass(frozen=True)
 class Piece:
     """One system in one round."""
 
@@ -77,7 +56,7 @@ class Piece:
 
 
 def run_benchmark(
-    protocol: Protocol,
+    protocol: Protocol | Reconstruction,
     data: Path,
     runs: Path,
     *,
@@ -94,7 +73,7 @@ def run_benchmark(
 
     Parameters
     ----------
-    protocol : Protocol
+    protocol : Protocol or Reconstruction
         What is compared on what.
     data : Path
         Folder of data.
@@ -135,6 +114,11 @@ def run_benchmark(
     :data:`~xstefaland.training.benchmark.tabular.ROWS` days. Sites at the place of a
     held-out one (10 km) are trained on by none.
     """
+    if isinstance(protocol, Reconstruction):
+        return protocol.run(
+            data, runs, encoder=encoder, systems=systems, folds=folds, seeds=seeds,
+            quick=quick, progress=progress,
+        )  # fmt: skip
     known = {**SYSTEMS, **(own or {})}
     chosen = _chosen(systems or protocol.systems, known)
     opened, _ = plan_encoder(encoder)
