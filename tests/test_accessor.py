@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -185,9 +186,13 @@ def quoted(tree: xr.DataTree, method: str) -> str:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_datatree_says_what_to_do(
-    method: str, weights: Any, monkeypatch: pytest.MonkeyPatch
+    method: str,
+    weights: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """The call that the text shows runs as it stands and has an answer per Dataset."""
+    monkeypatch.chdir(tmp_path)  # `run` writes
     if not hasattr(xr, "register_datatree_accessor"):
         pytest.skip("this xarray has no accessors of DataTree")
     of_weights(monkeypatch, weights)

@@ -154,6 +154,7 @@ class StefaLandDataset:
         head: WeightsLike | None = None,
         weights: WeightsLike | None = None,
         quantiles: Sequence[float] | None = None,
+        embeddings: xr.DataArray | None = None,
         rename: Names = None,
         units: Names = None,
         latitude: Latitude | None = None,
@@ -169,9 +170,9 @@ class StefaLandDataset:
 
         Parameters
         ----------
-        target, head, weights, quantiles, rename, units, latitude, climate, causal
+        target, head, weights, quantiles, embeddings, rename, units, latitude, climate
             See :func:`xstefaland.predict`.
-        max_gap, missing_by
+        causal, max_gap, missing_by
             See :func:`xstefaland.predict`.
         batch_size, device, precision
             See :func:`xstefaland.predict`.
@@ -189,6 +190,7 @@ class StefaLandDataset:
             head=head,
             weights=weights,
             quantiles=quantiles,
+            embeddings=embeddings,
             rename=rename,
             units=units,
             latitude=latitude,

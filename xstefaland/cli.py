@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xstefaland.cli_arguments import (
+    benchmark_arguments,
     input_arguments,
     names,
     numbers,
     output_arguments,
+    train_arguments,
 )
 from xstefaland.errors import InputError, RunError, XStefalandError
 
@@ -293,6 +295,25 @@ def _weights(given: Arguments) -> int:
     return OK
 
 
+def _train(given: Arguments) -> int:
+    from xstefaland.training import commands
+
+    if given.what == "pretrain":
+        made = commands.run_pretrain(given)
+    else:
+        made = commands.run_finetune(given, open_input(given.input))
+    sys.stdout.write(f"{made.path}\n")
+    return OK
+
+
+def _benchmark(given: Arguments) -> int:
+    from xstefaland.training.benchmark.command import run_command
+
+    if shown := run_command(given):
+        sys.stdout.write(f"{shown}\n")
+    return OK
+
+
 DESCRIPTION = """\
 River flow, soil moisture and embeddings from daily weather, for one site or a
 continent. A tutorial:
@@ -358,6 +379,31 @@ COMMANDS = (
         "  xstefaland weights list\n"
         "  xstefaland weights fetch              # all, for machines without network\n"
         "  xstefaland weights show stefaland-base-v1",
+    ),
+    Command(
+        "train",
+        "pretrain an encoder, or finetune a head on observations",
+        train_arguments,
+        _train,
+        "examples:\n"
+        "  xstefaland train finetune mine.nc --target streamflow --observed flow \\\n"
+        "      --folds 3 --folder runs/mine\n"
+        "  xstefaland train pretrain archives --steps 20000 --folder runs/encoder\n\n"
+        "It prints the path of the weights file, which --head and --weights take.\n"
+        "The rest is in Python: xstefaland.training.",
+    ),
+    Command(
+        "benchmark",
+        "compare systems on a task under one protocol",
+        benchmark_arguments,
+        _benchmark,
+        "examples:\n"
+        "  xstefaland benchmark --list\n"
+        "  xstefaland benchmark camels-pub --data DIR --folds 1\n"
+        "  xstefaland benchmark soil-moisture --data DIR --quick\n\n"
+        "A run that was broken off goes on when the same command is given again.\n"
+        "With --quick a few sites, days and updates show whether it works; the result\n"
+        "is marked as no result.",
     ),
 )
 """All commands, in the order of the help; a new one is a line here."""

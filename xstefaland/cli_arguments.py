@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 
 def pairs(text: str) -> dict[str, str]:
@@ -101,3 +102,75 @@ def output_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-large", action="store_true", help="write more than 100 GB"
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def benchmark_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``benchmark`` takes."""
+    parser.add_argument("name", nargs="?", help="the benchmark; --list shows all")
+    parser.add_argument("--data", type=Path, help="folder of data")
+    parser.add_argument("--folds", type=int, help="run only the first so many folds")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each system")
+    parser.add_argument(
+        "--systems", nargs="+", metavar="SYSTEM", help="some; --list shows all"
+    )
+    parser.add_argument("--encoder", help="name or path; default: the registry's")
+    parser.add_argument("--device", help="where networks are trained: cpu, cuda, auto")
+    parser.add_argument("--quick", action="store_true", help="does it work at all?")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("benchmarks/results/skill"),
+        help="folder of pages and figures (%(default)s)",
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs/benchmark"),
+        help="folder in which pieces of work are kept (%(default)s)",
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="join all pages of --out into this one, for the manual",
+    )
+    parser.add_argument("--list", action="store_true", help="list all and end")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def train_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``train`` takes: a command of its own for each kind of training."""
+    kinds = parser.add_subparsers(required=True, dest="what", metavar="WHAT")
+    pretrain = kinds.add_parser("pretrain", help="an encoder, from archives")
+    pretrain.add_argument("data", type=Path, metavar="DATA", help="folder of archives")
+    pretrain.add_argument(
+        "--sources", nargs="+", metavar="SOURCE", help="some; default: all"
+    )
+    pretrain.add_argument("--steps", type=int, required=True, help="updates in all")
+    pretrain.add_argument("--batch-size", type=int, help="windows per update")
+    _training_arguments(pretrain)
+    finetune = kinds.add_parser("finetune", help="a head, on your own observations")
+    input_arguments(finetune)
+    finetune.add_argument("--target", required=True, help="streamflow, clay, ...")
+    finetune.add_argument("--observed", help="variable of the observations")
+    finetune.add_argument("--head", default="resconn", help="a system (%(default)s)")
+    finetune.add_argument("--folds", type=int, help="leave sites out in turn")
+    finetune.add_argument("--updates", type=int, help="updates of the head")
+    finetune.add_argument(
+        "--causal", action="store_true", help="no day sees later ones"
+    )
+    finetune.add_argument("--device", help="cpu, cuda or auto")
+    finetune.add_argument("--quiet", action="store_true", help="show no progress")
+    _training_arguments(finetune)
+
+
+def _training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what both kinds of training take."""
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        required=True,
+        help="where everything is kept; the same command goes on there",
+    )
+    parser.add_argument("--name", help="of the weights")
+    parser.add_argument("--seed", type=int, default=0)

@@ -10,7 +10,7 @@ from xstefaland.model import sequence_baselines as baselines
 from xstefaland.model.sequence_baselines import WINDOW, DLinear, Informer, Reformer
 from xstefaland.model.trunks import TRUNKS
 
-KINDS = ["resconn_additive", "dlinear", "informer", "reformer"]
+KINDS = ["resconn_additive", "dlinear", "informer", "reformer", "transformer", "direct"]
 
 
 def config(kind: str) -> HeadConfig:
@@ -113,7 +113,7 @@ def test_reformer_sees_its_bucket_alone():
 def test_windows_hold_every_day_once():
     """The second half of each window is the record, in order."""
     series = torch.arange(400.0).reshape(1, 400, 1)
-    windows = baselines._windows(series)
+    windows = baselines.cut_windows(series)
     assert windows[:, WINDOW:].flatten()[:400].tolist() == list(range(400))
     assert windows[1, :WINDOW].flatten().tolist() == list(range(WINDOW))
 

@@ -67,8 +67,9 @@ def test_a_target_by_name_or_of_ones_own():
     [
         ("lake_level", r"TargetSpec\(name='lake_level', units=\"...\"\)"),
         (TargetSpec(name="a", units="m", loss="huber"), "there are nse, mse"),
-        (TargetSpec(name="a", units="1", transform="logit"), "belong together"),
-        (TargetSpec(name="a", units="1", loss="cross_entropy"), "belong together"),
+        (TargetSpec(name="a", units="1", transform="logit"), "belongs together"),
+        (TargetSpec(name="a", units="1", loss="cross_entropy"), "belongs together"),
+        (TargetSpec(name="a", units="1", loss="focal"), "belongs together"),
     ],
 )
 def test_targets_that_are_refused(target, match):
@@ -121,7 +122,7 @@ def test_hbv_gives_all_its_fluxes_the_target_first(task):
 @pytest.mark.parametrize(
     ("head", "causal", "match"),
     [
-        ("transformer", False, "'resconn', 'no_resconn'"),
+        ("former", False, "'resconn', 'no_resconn'"),
         ("resconn-hbv-hbv", False, "'resconn-hbv', .* or a dict of entries"),
         ({"static": True}, False, "the observations have the dimension 'time'"),
         ({"quantiles": (0.1, 0.9)}, False, "the median must be among them"),

@@ -207,7 +207,7 @@ def test_probabilities_are_learned_by_their_likelihood():
     ("loss", "target", "match"),
     [
         ("huber", None, "there are nse, mse, kge, log"),
-        ("cross_entropy", None, "is of probabilities alone"),
+        ("cross_entropy", None, "are of probabilities alone"),
         ("kge", SHARE, "whose loss is 'cross_entropy'"),
     ],
 )

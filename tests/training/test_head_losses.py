@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from xstefaland.training.losses import (
     LEAST_DAYS,
+    OF_PROBABILITIES,
     POINT_LOSSES,
     anomaly_loss,
     basin_nse_loss,
@@ -75,7 +77,7 @@ def test_every_loss_that_a_target_may_name_is_there():
     assert set(POINT_LOSSES) == set(LOSSES)
     observed, deviation = flows(), torch.ones(2, 1)
     for name, loss in POINT_LOSSES.items():
-        if name == "cross_entropy":
+        if name in OF_PROBABILITIES:
             continue
         right = observed.nan_to_num(2.0).requires_grad_()
         least = loss(right, observed, deviation, 0.1)
@@ -83,6 +85,19 @@ def test_every_loss_that_a_target_may_name_is_there():
         assert right.grad.isfinite().all(), name
         assert least < 1e-2 < loss(right * 0.5, observed, deviation, 0.1), name
         assert least < loss(right + 1, observed, deviation, 0.1), name
+
+
+def test_rare_slides_count_as_much_as_the_rest():
+    """Balanced: the mean of both classes' means. Focal: (1 - p)**2 of each term."""
+    predicted = torch.tensor([[[0.8], [0.4], [0.4], [0.4], [0.5]]])
+    observed = torch.tensor([[[1.0], [0.0], [0.0], [0.0], [NAN]]])
+    yes, no = -np.log(0.8), -np.log(0.6)
+    found = cross_entropy_loss(predicted, observed, balanced=True).item()
+    assert found == pytest.approx((yes + no) / 2)
+    found = cross_entropy_loss(predicted, observed, focus=2.0).item()
+    assert found == pytest.approx((0.04 * yes + 3 * 0.16 * no) / 4)
+    nobody = cross_entropy_loss(predicted, observed * 0, balanced=True)
+    assert nobody.isfinite()
 
 
 def test_kge_mix_by_hand():

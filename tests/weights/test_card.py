@@ -11,7 +11,7 @@ import pytest
 
 from xstefaland.errors import WeightsError
 from xstefaland.inputs.requirements import VariableSpec
-from xstefaland.weights.card import FORMAT, Card, EncoderReference
+from xstefaland.weights.card import FORMAT, Card, EncoderReference, External
 from xstefaland.weights.targets import TargetSpec
 
 HEAD = Card(
@@ -253,3 +253,21 @@ def test_wrong_target_is_refused(changes: dict[str, Any], message: str) -> None:
     wrong = replace(HEAD.targets[0], **changes)
     with pytest.raises(WeightsError, match=message):
         replace(HEAD, targets=(wrong,))
+
+
+def test_external_embeddings_fit_the_network():
+    """In place of an encoder, in the width of the config, and of heads alone."""
+    config = {"targets": ["a"], "forcing": [], "attributes": [], "embedding": 4}
+    entries = {
+        "kind": "head",
+        "name": "h",
+        "config": config,
+        "targets": (TargetSpec(name="a", units="1"),),
+    }
+    card = Card(**entries, external=External(name="others", width=4))
+    assert Card.from_json(card.to_json()) == card
+    with pytest.raises(WeightsError, match="`external` is 3 wide"):
+        Card(**entries, external=External(name="others", width=3))
+    own = EncoderReference(name="e", sha256="ab" * 32)
+    with pytest.raises(WeightsError, match="not both"):
+        Card(**entries, external=External(name="others", width=4), encoder=own)

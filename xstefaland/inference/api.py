@@ -27,6 +27,7 @@ from xstefaland.inference.plans import (
 from xstefaland.inference.quality import quality
 from xstefaland.inputs.advice import advice
 from xstefaland.inputs.examine import Examination, examine
+from xstefaland.inputs.external import MOST, columns, with_embeddings
 from xstefaland.inputs.hints import Climate, Hints, Latitude
 from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.report import READY, Report, joined
@@ -204,6 +205,7 @@ def predict(
     head: WeightsLike | None = ...,
     weights: WeightsLike | None = ...,
     quantiles: Sequence[float] | None = ...,
+    embeddings: xr.DataArray | None = ...,
     rename: Names = ...,
     units: Names = ...,
     latitude: Latitude | None = ...,
@@ -225,6 +227,7 @@ def predict(
     head: WeightsLike | None = ...,
     weights: WeightsLike | None = ...,
     quantiles: Sequence[float] | None = ...,
+    embeddings: xr.DataArray | None = ...,
     rename: Names = ...,
     units: Names = ...,
     latitude: Latitude | None = ...,
@@ -245,6 +248,7 @@ def predict(
     head: WeightsLike | None = None,
     weights: WeightsLike | None = None,
     quantiles: Sequence[float] | None = None,
+    embeddings: xr.DataArray | None = None,
     rename: Names = None,
     units: Names = None,
     latitude: Latitude | None = None,
@@ -272,6 +276,10 @@ def predict(
         The encoder; default: the one that the head was trained on.
     quantiles : sequence of float, optional
         Levels, of those the head was trained for; adds the dim ``quantile``.
+    embeddings : xarray.DataArray, optional
+        Of heads that were trained on embeddings of others: those of these sites, dims
+        ``(site, embedding)`` or ``(site, time, embedding)``, see
+        :func:`xstefaland.inputs.external.aligned`. A site without one is NaN.
     rename, units, latitude, climate, causal, max_gap, missing_by
         As in :func:`embed`.
     batch_size, device, precision
@@ -319,7 +327,8 @@ def predict(
         require_reading(causal, plan.encoder, *(h.weights for h in plan.heads))
     tasks = [plan.tasks(quantiles) for plan in plans]
     hints = Hints.of(rename, units, latitude, climate, causal)
-    ready = [prepare(ds, plan.requirements, hints) for plan in plans]
+    given = _with_external(ds, embeddings, plans)
+    ready = [prepare(given, plan.requirements, hints) for plan in plans]
     parts: dict[str, xr.DataArray] = {}
     for plan, task, prepared in zip(plans, tasks, ready, strict=True):
         encoder = Reference.of(plan.encoder)
@@ -440,6 +449,40 @@ def _check_missing_by(missing_by: object) -> None:
         raise InputError(
             f"missing_by={missing_by!r} is not possible; use 'site' or 'day'."
         )
+
+
+def _with_external(
+    ds: xr.Dataset, embeddings: xr.DataArray | None, plans: Sequence[HeadGroup]
+) -> xr.Dataset:
+    """Add the embeddings of others that heads read, or say what does not fit."""
+    wanted = {
+        (found.width, found.daily): (
+            f"'{head.weights.name}' was trained on {found.name}, width {found.width}, "
+            + ("with `time`" if found.daily else "without `time`")
+        )
+        for plan in plans
+        for head in plan.heads
+        if (found := head.weights.card.external) is not None
+    }
+    if embeddings is None:  # they may be columns of the Dataset already
+        if wanted and columns(1)[0] not in ds:
+            raise InputError(
+                f"{'; '.join(wanted.values())}: pass those of these sites, "
+                "embeddings=DataArray with dims (site, embedding) or (site, time, "
+                "embedding)"
+            )
+        return ds
+    given = with_embeddings(ds, embeddings)
+    width = len([name for name in columns(MOST) if name in given])
+    daily = "time" in embeddings.dims
+    lacking = [text for key, text in wanted.items() if key != (width, daily)]
+    if lacking or not wanted:
+        reads = "; ".join(lacking) or "no head that answers reads any: leave it out"
+        raise InputError(
+            f"embeddings= with dims {embeddings.dims} and width {width} do not fit: "
+            f"{reads}."
+        )
+    return given
 
 
 def _labelled_targets(

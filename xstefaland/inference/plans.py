@@ -13,7 +13,8 @@ from xstefaland.errors import (
     join_problems,
 )
 from xstefaland.inference.loaded import Reference
-from xstefaland.inference.predictions import Ceiling, HeadTask
+from xstefaland.inference.predictions import Ceiling, External, HeadTask
+from xstefaland.inputs import external
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.weights import Card, TargetSpec, Weights
 from xstefaland.weights.cache import is_cached
@@ -73,6 +74,7 @@ class HeadGroup:
                     static=card.static,
                     spinup_days=card.spinup_days,
                     ceilings=_ceilings(card.targets, attributes),
+                    external=_external(card, forcing, attributes),
                 )
             )
         return tasks
@@ -83,10 +85,26 @@ class HeadGroup:
         return max(head.weights.card.spinup_days for head in self.heads)
 
     @property
+    def external(self) -> bool:
+        """Whether a head reads embeddings of others."""
+        return any(head.weights.card.external for head in self.heads)
+
+    @property
     def physics(self) -> bool:
         """Whether a physical model answers, which needs weather without gaps."""
         networks = (n for h in self.heads for n in h.weights.members)
         return any(network.config.get("physics") for network in networks)
+
+
+def _external(
+    card: Card, forcing: Sequence[str], attributes: Sequence[str]
+) -> External | None:
+    """Find the columns of the embeddings of others that a head reads."""
+    if card.external is None:
+        return None
+    where = forcing if card.external.daily else attributes
+    wanted = external.columns(card.external.width)
+    return External(tuple(where.index(name) for name in wanted), card.external.daily)
 
 
 @dataclass(frozen=True)
@@ -183,7 +201,7 @@ def plan_predictions(
     groups: dict[tuple[object, ...], list[PlannedHead]] = {}
     for key, found in heads.items():
         card, encoder = found.card, encoders[key]
-        group = (encoder, frozenset(card.masked_inputs), card.static)
+        group = (encoder, frozenset(card.masked_inputs), card.static, card.external)
         planned = PlannedHead(found, tuple(dict.fromkeys(wanted[key])))
         groups.setdefault(group, []).append(planned)
     plans = []
@@ -208,10 +226,18 @@ def requirements(encoder: Weights, *heads: Weights) -> Requirements:
     last = cards[1:] or cards
     forcing = _union(encoder, heads, "forcing")
     attributes = _union(encoder, heads, "attributes")
+    required = [choice for c in last for choice in c.required]
+    for found in dict.fromkeys(card.external for card in cards if card.external):
+        own = external.variables(found.width)
+        required.append((own[0].name,))
+        if found.daily:
+            forcing += own
+        else:
+            attributes += own
     return Requirements(
         forcing=forcing,
         attributes=attributes,
-        required=tuple(dict.fromkeys(choice for c in last for choice in c.required)),
+        required=tuple(dict.fromkeys(required)),
         masked=frozenset(name for c in cards for name in c.masked_inputs),
         static=bool(heads) and all(head.card.static for head in heads),
     )

@@ -40,6 +40,29 @@ class Ceiling:
 
 
 @dataclass(frozen=True)
+class External:
+    """Embeddings of others, in columns of the block.
+
+    Parameters
+    ----------
+    columns : tuple of int
+        Of the block's forcing where `daily`, else of its attributes.
+    daily : bool
+        Whether they change with time.
+    """
+
+    columns: tuple[int, ...]
+    daily: bool
+
+    def of(self, block: Block) -> Floats:
+        """Take them out ``(site, time, width)``; a gap has the last one before it."""
+        if self.daily:
+            return _without_gaps(block.forcing[..., list(self.columns)])
+        values = block.attributes[:, None, list(self.columns)]
+        return np.repeat(values, max(block.days, 1), 1)
+
+
+@dataclass(frozen=True)
 class HeadTask:
     """What to ask of one head.
 
@@ -64,6 +87,8 @@ class HeadTask:
     ensemble : bool
         The head is an :class:`~xstefaland.model.Ensemble`, which gives its answer, or
         its levels when asked for them.
+    external : External or None
+        What it reads in place of the encoder's embedding.
     """
 
     reference: Reference
@@ -75,6 +100,7 @@ class HeadTask:
     spinup_days: int = 365
     ceilings: tuple[Ceiling, ...] = ()
     ensemble: bool = False
+    external: External | None = None
 
     @property
     def quantiles(self) -> int | None:
@@ -187,14 +213,17 @@ def _predict_sites(
         embedding = encoder.embedding(own, "static", everywhere=True, causal=causal)
         embedding = embedding[:, None]
         block = block.first_days(1)
-    elif not any(head.config.embeds for head, _ in heads):
+    elif not any(head.config.embeds and not task.external for head, task in heads):
         embedding = encoder.tensor(np.zeros((block.sites, 1, 1)))
     else:  # causal: a NaN before the first weather would never leave a head's state
         whole = static or causal
         embedding = encoder.embedding(own, everywhere=whole, causal=causal)
     answers = []
     for head, task in heads:
-        for answer in _run_head(encoder, head, task, embedding, block, causal):
+        given = embedding
+        if task.external is not None:
+            given = encoder.tensor(task.external.of(block))
+        for answer in _run_head(encoder, head, task, given, block, causal):
             if causal and not task.static:
                 answer[~begun] = np.nan
             answers.append(answer)
@@ -241,6 +270,16 @@ def _run_head(
         return [answer[..., column] for column in task.targets]
     levels = list(task.levels) if isinstance(task.levels, tuple) else task.levels
     return [answer[..., column, :][..., levels] for column in task.targets]
+
+
+def _without_gaps(series: Floats) -> Floats:
+    """Fill each day ``(site, time, n)`` from the last one before, else the first."""
+    there = np.isfinite(series).all(-1)
+    rows = np.where(there, np.arange(series.shape[1]), -1)
+    rows = np.maximum.accumulate(rows, axis=1)
+    rows = np.where(rows < 0, there.argmax(1)[:, None], rows)
+    filled: Floats = np.take_along_axis(series, rows[..., None], 1)
+    return filled
 
 
 def _ceilings(task: HeadTask, targets: int, attributes: Floats) -> Floats:

@@ -20,13 +20,26 @@ HeadKind = Literal[
     "dlinear",
     "informer",
     "reformer",
+    "transformer",
+    "direct",
 ]
 
-WITHOUT_EMBEDDING = ("lstm", "dlinear", "informer", "reformer")
+WITHOUT_EMBEDDING = (
+    "lstm",
+    "dlinear",
+    "informer",
+    "reformer",
+    "transformer",
+    "direct",
+)
 """Kinds of heads that look at no embedding."""
 
 TWO_WAY_ADAPTERS = ("conv", "attention")
 """Adapters in which a day looks at the days after it."""
+
+
+WHOLE_WINDOWS = ("informer", "transformer", "direct")
+"""Kinds of heads in which a day looks at later ones of its window."""
 
 
 class _Config:
@@ -136,13 +149,15 @@ class HeadConfig(_Config):
         "resconn": adapter, LSTM and residual connections to the inputs (the
         paper's main head); "no_resconn": adapter and LSTM; "lstm": no embedding at all
         (baseline); "linear": one linear map; "resconn_additive", "dlinear",
-        "informer", "reformer": see :mod:`xstefaland.model.sequence_baselines`.
+        "informer", "reformer": see :mod:`xstefaland.model.sequence_baselines`;
+        "transformer", "direct": :mod:`xstefaland.model.scratch`.
     targets : tuple of str
         What it predicts, in order.
     forcing, attributes : tuple of str
         Inputs besides the embedding, in order.
     embedding : int
-        Width of the embedding; not used by :data:`WITHOUT_EMBEDDING`.
+        Width of the embedding; of :data:`WITHOUT_EMBEDDING` used by "transformer" and
+        "direct" alone, which are as wide.
     width : int
         Width of the recurrent layer.
     adapter : str
@@ -206,11 +221,13 @@ class HeadConfig(_Config):
         """Whether a day's answer can do without the days after it.
 
         HBV's constant parameters come from the whole record, two adapters mix
-        neighbouring days both ways, and an informer ranks the days of a window.
+        neighbouring days both ways, an informer ranks the days of a window, and the
+        foundation model's form sees whole windows.
         """
         adapted = self.kind in ("resconn", "no_resconn")
         mixed = adapted and self.adapter in TWO_WAY_ADAPTERS
-        return self.physics is None and not mixed and self.kind != "informer"
+        whole = self.kind in WHOLE_WINDOWS
+        return self.physics is None and not mixed and not whole
 
     def __post_init__(self) -> None:
         """Refuse a configuration that no head can have, with every reason."""

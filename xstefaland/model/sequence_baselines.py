@@ -103,7 +103,10 @@ class _Attention(nn.Module):
     ) -> Tensor:
         """Features to states ``(B, T, width)``."""
         hidden = linear_of_parts(self.before, [forcing], attributes)
-        windows, days = _windows(hidden), hidden.shape[1]  # (B * windows, 2 W, width)
+        windows, days = (
+            cut_windows(hidden),
+            hidden.shape[1],
+        )  # (B * windows, 2 W, width)
         windows = windows + _positions(windows)
         for layer in self.layers:
             windows = self._layer(layer, windows)
@@ -199,7 +202,7 @@ def _looking_back(conv: nn.Conv1d, series: Tensor) -> Tensor:
     return out
 
 
-def _windows(hidden: Tensor) -> Tensor:
+def cut_windows(hidden: Tensor) -> Tensor:
     """Cut ``(B, T, n)`` to windows with the one before each ``(B * k, 2 WINDOW, n)``.
 
     They are counted from the first day, so that later days change nothing; it is

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from xstefaland.model.adapters import build_adapter, linear_of_parts
 from xstefaland.model.config import HeadConfig
 from xstefaland.model.recurrence import run_lstm
+from xstefaland.model.scratch import Direct, Scratch
 from xstefaland.model.sequence_baselines import (
     AdditiveResConn,
     DLinear,
@@ -112,4 +113,6 @@ TRUNKS = {
     "dlinear": DLinear,
     "informer": Informer,
     "reformer": Reformer,
+    "transformer": Scratch,
+    "direct": Direct,
 }

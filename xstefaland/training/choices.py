@@ -17,6 +17,7 @@ from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import HeadConfig
 from xstefaland.model.physics import FLUXES
 from xstefaland.training.fitting import MEDIAN
+from xstefaland.training.losses import OF_PROBABILITIES
 from xstefaland.training.systems import entries_of
 from xstefaland.training.tasks import Task
 from xstefaland.weights.targets import TARGETS, TargetSpec
@@ -62,10 +63,11 @@ def find_target(target: str | TargetSpec) -> TargetSpec:
         )
     spec = TARGETS[target] if isinstance(target, str) else target
     problems = spec.problems()
-    if (spec.transform == "logit") != (spec.loss == "cross_entropy"):
+    if (spec.transform == "logit") != (spec.loss in OF_PROBABILITIES):
         problems.append(
             f"target '{spec.name}' has transform '{spec.transform}' and loss "
-            f"'{spec.loss}'; 'logit' and 'cross_entropy' belong together"
+            f"'{spec.loss}'; 'logit' belongs together with 'cross_entropy', 'balanced' "
+            "or 'focal'"
         )
     if problems:
         raise InputError(join_problems("the target cannot be used", problems))

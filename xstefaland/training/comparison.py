@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from xstefaland.errors import UnknownTargetError, WeightsError
 from xstefaland.model import HeadConfig
 from xstefaland.training import static_scores
+from xstefaland.training.external import Given
 from xstefaland.training.fitting import (
     Finetuning,
     Predicted,
@@ -63,6 +64,8 @@ class Run:
         How the encoder reads.
     bar : tqdm
         Shows how far the run is.
+    external : Given or None
+        Embeddings of others, which the head takes instead.
     """
 
     task: Task
@@ -72,6 +75,7 @@ class Run:
     folder: Path
     causal: bool
     bar: Any = field(default_factory=lambda: tqdm(disable=True))
+    external: Given | None = None
 
     def systems(self) -> dict[str, HeadConfig]:
         """Return what is cross-validated: the head, and LSTMs without embedding."""
@@ -190,7 +194,7 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
     except (UnknownTargetError, WeightsError) as error:
         logger.info("no bundled head is compared: %s", error)
         return None
-    if version.embeddings is None or not _comparable(run, head):
+    if version.embeddings is None or run.external or not _comparable(run, head):
         return None
     network: Any = head.model()
     config = network.config  # of one head or of an ensemble

@@ -9,7 +9,7 @@ Attributes are hidden group by group.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -87,8 +87,15 @@ def evaluate_forcing(
         attributes = corpus.tables[name][held]
         latitude = shard.sites["lat"].to_numpy(np.float32)[held]
         for variable in shard.variables:
-            truth, guesses = _reconstruct(
-                model, variable, corpus, forcing, attributes, latitude, dates, rng
+            truth, guesses = fill_hidden(
+                model,
+                variable,
+                corpus.forcing,
+                forcing,
+                attributes,
+                latitude,
+                dates,
+                rng,
             )
             entry = {"source": name, "variable": variable, "space": "physical"}
             rows.append(entry | _scores(truth, guesses))
@@ -111,22 +118,45 @@ def _records(
     return forcing, pd.date_range(shard.start + first, periods=days)
 
 
-def _reconstruct(
+def fill_hidden(
     model: StefaLand,
     variable: str,
-    corpus: Corpus,
+    names: Sequence[str],
     forcing: Floats,
     attributes: Floats,
     latitude: Floats,
     dates: pd.DatetimeIndex,
     rng: np.random.Generator,
 ) -> tuple[Floats, dict[str, Floats]]:
-    """Hide a forcing; return what was hidden and how each system fills it."""
-    index = corpus.forcing.index(variable)
+    """Hide a forcing in stretches, and what it follows from; fill it in three ways.
+
+    Parameters
+    ----------
+    model : StefaLand
+        The encoder.
+    variable : str
+        What is hidden, one of `names`.
+    names : sequence of str
+        Forcings along the last axis of `forcing`.
+    forcing, attributes, latitude : ndarray
+        ``(site, day, forcing)``, ``(site, attribute)``, ``(site,)``.
+    dates : DatetimeIndex
+        Days.
+    rng : Generator
+        Of the stretches.
+
+    Returns
+    -------
+    truth : ndarray
+        ``(site, day)``, NaN where nothing was hidden.
+    guesses : dict of ndarray
+        Of "stefaland", "climatology" and "interpolation" ``(site, day)``.
+    """
+    index = names.index(variable)
     hidden = stretches(rng, len(forcing), forcing.shape[1], Masking())
     seen = forcing.copy()
-    for name in set(family_of(variable)) & set(corpus.forcing):  # it follows from these
-        column = corpus.forcing.index(name)
+    for name in set(family_of(variable)) & set(names):  # it follows from these
+        column = names.index(name)
         seen[:, :, column] = np.where(hidden, np.nan, seen[:, :, column])
     truth = np.where(hidden, forcing[:, :, index], np.nan)
     open_ = np.where(hidden, np.nan, forcing[:, :, index])

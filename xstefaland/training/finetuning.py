@@ -26,6 +26,7 @@ from xstefaland.inputs.requirements import Requirements
 from xstefaland.training import choices, comparison
 from xstefaland.training.channels import Channels, cache_channels
 from xstefaland.training.comparison import Run
+from xstefaland.training.external import given_embeddings
 from xstefaland.training.fitting import Finetuning
 from xstefaland.training.publishing import publish_head
 from xstefaland.training.systems import form_of
@@ -60,6 +61,7 @@ def finetune(
     observed: str | None = None,
     *,
     encoder: WeightsLike | None = None,
+    embeddings: xr.DataArray | None = None,
     head: str | Mapping[str, Any] = "resconn",
     sites: Sequence[str] | None = None,
     folds: int | xr.DataArray | None = None,
@@ -94,6 +96,11 @@ def finetune(
         Name of the observed variable; default: the target's name.
     encoder : str, path or Weights, optional
         Default: the registry's.
+    embeddings : xarray.DataArray, optional
+        Embeddings of others in place of the encoder's, such as those of AlphaEarth or
+        TerraMind (:mod:`xstefaland.datasets.vectors` reads files): dims ``(site,
+        embedding)`` or ``(site, time, embedding)``, labelled as the sites are. The head
+        needs ``predict(..., embeddings=)`` then.
     head : str or mapping
         A name of :data:`xstefaland.training.systems.SYSTEMS`: ``"resconn"``,
         ``"no_resconn"``, ``"lstm"`` or ``"linear"``, with ``"-hbv"`` for one that sets
@@ -188,11 +195,15 @@ def finetune(
     data, source = _data(ds), observed or spec.name
     task = read_task(data, spec, asked, source, hints, period, minimum_days, extra)
     task = choices.choose_sites(task, sites)
-    width = int(opened.card.config["d_model"])
+    width, given = int(opened.card.config["d_model"]), None
+    if embeddings is not None:
+        given = given_embeddings(data, task, embeddings)
+        width = given.about.width
     config = choices.head_config(task, head, width, causal)
     labels = choices.choose_folds(task, folds)
     place = Path(folder or tempfile.mkdtemp(prefix="xstefaland-"))
-    run = Run(task, opened, config, settings or Finetuning(), place, causal)
+    settings = settings or Finetuning()
+    run = Run(task, opened, config, settings, place, causal, external=given)
     _claim(run, labels)
     title = name or f"{spec.name}-{form_of(config)}"
     with tqdm(disable=not progress, delay=0.5, mininterval=0.5) as bar:
@@ -285,7 +296,7 @@ def _finetuned(
         head,
         run.config,
         run.task,
-        run.encoder,
+        run.external.about if run.external else run.encoder,
         name=title,
         form=form_of(run.config),
         description=f"{spec.long_name or spec.name}, finetuned on own data",
@@ -345,9 +356,10 @@ def _claim(run: Run, folds: NDArray[np.int64] | None) -> None:
         "sites": run.task.sites.query("role == 'train'")["site"].tolist(),
         "encoder": run.encoder.sha256,
         "head": run.config.to_dict(),
-        "settings": asdict(run.settings),
+        "settings": run.settings.identity(),
         "causal": run.causal,
         "folds": None if folds is None else folds.tolist(),
+        "embeddings": run.external.fingerprint() if run.external else None,
     }
     what = json.loads(json.dumps(what))
     path = run.folder / "run.json"
@@ -374,6 +386,9 @@ def _versions(run: Run) -> list[Version]:
     full = Version(None, None, channels=_channels(run))
     hidden = replace(full, hidden=dropped, attributes=climate, placeless=placeless)
     versions = {"full": full, "dropped": hidden}
+    if run.external is not None:  # nothing of theirs is hidden
+        given = run.external.cache
+        return [replace(each, embeddings=given) for each in versions.values()]
     if run.config.embeds:
         run.bar.unit = " sites"
         run.bar.reset(2 * sum(len(records.used()) for records in task.records))
@@ -409,4 +424,5 @@ def _embeddings(run: Run, name: str, version: Version) -> Cache:
         run.causal,
         run.bar.update,
         version.attributes,
+        run.settings.device,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,12 @@ from torch import Tensor, nn
 
 from xstefaland import metrics
 from xstefaland.errors import InputError
+from xstefaland.inference.loaded import resolve_device
 from xstefaland.model import HeadConfig, build_head
 from xstefaland.model.heads import AnomalyHead
 from xstefaland.model.process import SPINUP_DAYS
 from xstefaland.training.losses import (
+    OF_PROBABILITIES,
     PER_SITE,
     POINT_LOSSES,
     anomaly_loss,
@@ -66,6 +69,9 @@ class Finetuning:
         Share of batches in which no input was hidden.
     precision : {"bfloat16", "float32"}
         Arithmetic.
+    device : str
+        Where it is trained: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or ``"auto"``: CUDA
+        where there is one. A run may go on elsewhere.
     seed : int
         Of samples and weights.
     checkpoint_updates : int
@@ -83,8 +89,13 @@ class Finetuning:
     floor: float = 0.05
     full_share: float = 0.6
     precision: str = "bfloat16"
+    device: str = "cpu"
     seed: int = 0
     checkpoint_updates: int = 100
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides a result: all but where it is computed."""
+        return {k: v for k, v in asdict(self).items() if k != "device"}
 
 
 def fit(
@@ -116,7 +127,7 @@ def fit(
     Returns
     -------
     Module
-        The trained head in evaluation mode.
+        The trained head in evaluation mode, on the CPU.
 
     Raises
     ------
@@ -129,6 +140,7 @@ def fit(
         torch.manual_seed(settings.seed)
         head = build_head(config)
         scale(head, task, config, versions[0])
+        head.to(resolve_device(settings.device))
         sampler = Sampler(
             task,
             config,
@@ -141,7 +153,7 @@ def fit(
             seed=settings.seed,
         )
         _run(head, sampler, task.target, settings, checkpoint, progress)
-    return head.eval()
+    return head.cpu().eval()
 
 
 def _per_site(loss: str, config: HeadConfig, settings: Finetuning) -> bool:
@@ -164,11 +176,13 @@ def _run(
     )
     first, skipped = _resume(checkpoint, head, optimiser), 0
     head.train()
+    place = next(head.parameters()).device
     for number in range(first, settings.updates):
         for group in optimiser.param_groups:
             group["lr"] = _rate(settings, number)
         torch.manual_seed(settings.seed * 1_000_003 + number)  # dropout, when resumed
-        loss = _loss(head, sampler.draw(number), sampler, target, settings)
+        sample = sampler.draw(number).to(place)
+        loss = _loss(head, sample, sampler, target, settings)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
@@ -208,10 +222,11 @@ def _loss_name(settings: Finetuning, target: TargetSpec) -> str:
             f"Finetuning(loss={name!r}) is not possible; there are "
             f"{', '.join(POINT_LOSSES)}"
         )
-    if (name == "cross_entropy") != (target.loss == "cross_entropy"):
+    if (name in OF_PROBABILITIES) != (target.loss in OF_PROBABILITIES):
         raise InputError(
             f"Finetuning(loss={name!r}) is not possible with '{target.name}', whose "
-            f"loss is '{target.loss}': 'cross_entropy' is of probabilities alone"
+            f"loss is '{target.loss}': {', '.join(map(repr, OF_PROBABILITIES))} are of "
+            "probabilities alone"
         )
     return name
 
@@ -228,7 +243,7 @@ def _loss(
     floor = settings.floor * max(sampler.overall, 1e-6)
     observed = sample.observed[:, sampler.warmup :]
     low = settings.precision == "bfloat16"
-    with torch.autocast("cpu", torch.bfloat16, enabled=low):
+    with torch.autocast(observed.device.type, torch.bfloat16, enabled=low):
         if isinstance(head, AnomalyHead):
             anomaly, _ = head.raw(**sample.inputs())
             predicted = anomaly.transpose(-1, -2) if config.quantiles else anomaly
@@ -270,7 +285,7 @@ def _resume(
     """Load a checkpoint if there is one; return the number of updates done."""
     if path is None or not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     head.load_state_dict(state["head"])
     optimiser.load_state_dict(state["optimiser"])
     return int(state["done"])

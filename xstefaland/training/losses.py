@@ -102,7 +102,9 @@ def pinball_loss(
     return loss.sum() / valid.sum().clamp_min(1)
 
 
-def cross_entropy_loss(predicted: Tensor, observed: Tensor) -> Tensor:
+def cross_entropy_loss(
+    predicted: Tensor, observed: Tensor, *, balanced: bool = False, focus: float = 0.0
+) -> Tensor:
     """Negative log-likelihood of what happened (1) or did not (0).
 
     Parameters
@@ -110,14 +112,35 @@ def cross_entropy_loss(predicted: Tensor, observed: Tensor) -> Tensor:
     predicted, observed : Tensor
         Probabilities and shares of 0 to 1 ``(B, T, target)``; NaN observations are
         ignored.
+    balanced : bool
+        What happened and what did not have the same weight together in every batch,
+        however rare one is. Probabilities are too high then where it is rare.
+    focus : float
+        Exponent of the focal loss: each term is weighted by how far off it is, to
+        this power; 0: not at all.
+
+    References
+    ----------
+    Lin et al. (2017), Focal loss for dense object detection,
+    https://doi.org/10.1109/ICCV.2017.324, eq. 4.
     """
     valid = ~observed.isnan()
+    truth = observed.nan_to_num()
     likely = predicted.clamp(1e-6, 1 - 1e-6)
-    loss = functional.binary_cross_entropy(
-        likely, observed.nan_to_num(), reduction="none"
-    )
-    return loss.masked_fill(~valid, 0.0).sum() / valid.sum().clamp_min(1)
+    loss = functional.binary_cross_entropy(likely, truth, reduction="none")
+    if focus:
+        off = truth * (1 - likely) + (1 - truth) * likely
+        loss = loss * off**focus
+    weight = valid.to(loss.dtype)
+    if balanced:
+        shares = [(truth * weight).sum(), ((1 - truth) * weight).sum()]
+        yes, no = (share.clamp_min(1.0) for share in shares)
+        weight = weight * (truth / yes + (1 - truth) / no)
+    return (loss * weight).sum() / weight.sum().clamp_min(1e-6)
 
+
+FOCUS = 2.0
+"""Exponent of the focal loss; the value that its authors found best."""
 
 LEAST_DAYS = 30
 """Observed days of a window from which its KGE is taken."""
@@ -129,10 +152,26 @@ LOW = 0.1
 def kge_mix_loss(
     predicted: Tensor, observed: Tensor, deviation: Tensor, floor: float = 0.1
 ) -> Tensor:
-    """Mean of the NSE loss and of ``1 - KGE`` over windows.
+    """Mean of the NSE loss and of ``1 - KGE`` over windows, see :func:`kge_loss`.
+
+    Windows that are too short for a KGE count by the first part.
+
+    Parameters
+    ----------
+    predicted, observed, deviation, floor
+        As for :func:`basin_nse_loss`.
+    """
+    loss = kge_loss(predicted, observed, deviation, floor)
+    return (loss + basin_nse_loss(predicted, observed, deviation, floor)) / 2
+
+
+def kge_loss(
+    predicted: Tensor, observed: Tensor, deviation: Tensor, floor: float = 0.1
+) -> Tensor:
+    """Mean of ``1 - KGE`` over windows.
 
     KGE counts a peak that is too low twice, as variability and as bias. Windows with
-    fewer than :data:`LEAST_DAYS` observations count by the first part alone.
+    fewer than :data:`LEAST_DAYS` observations do not count.
 
     Parameters
     ----------
@@ -161,8 +200,7 @@ def kge_mix_loss(
     correlation = covariance / (variances[0] * variances[1]).sqrt()
     apart_from_one = (correlation - 1).square() + (ratio - 1).square() + bias.square()
     enough = (valid.sum(1) >= LEAST_DAYS).to(predicted.dtype)
-    loss = ((apart_from_one + 1e-6).sqrt() * enough).sum() / enough.sum().clamp_min(1)
-    return (loss + basin_nse_loss(predicted, observed, deviation, floor)) / 2
+    return ((apart_from_one + 1e-6).sqrt() * enough).sum() / enough.sum().clamp_min(1)
 
 
 def log_mix_loss(
@@ -192,15 +230,25 @@ POINT_LOSSES: dict[str, PointLoss] = {
     "nse": basin_nse_loss,
     "mse": basin_nse_loss,
     "kge": kge_mix_loss,
+    "kge_alone": kge_loss,
     "log": log_mix_loss,
     "cross_entropy": lambda predicted, observed, deviation, floor: cross_entropy_loss(
         predicted, observed
+    ),
+    "balanced": lambda predicted, observed, deviation, floor: cross_entropy_loss(
+        predicted, observed, balanced=True
+    ),
+    "focal": lambda predicted, observed, deviation, floor: cross_entropy_loss(
+        predicted, observed, focus=FOCUS
     ),
 }
 """Losses of heads that give one value, by the name that a target or a run states. "mse"
 differs from "nse" by the deviation it is given: that of all observations."""
 
-PER_SITE = ("nse", "kge", "log")
+OF_PROBABILITIES = ("cross_entropy", "balanced", "focal")
+"""Of these, those of probabilities."""
+
+PER_SITE = ("nse", "kge", "kge_alone", "log")
 """Of these, those that count errors in each site's own deviation."""
 
 

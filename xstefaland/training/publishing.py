@@ -16,7 +16,7 @@ from xstefaland.training.corpus import Corpus
 from xstefaland.training.pretraining import Pretraining, variable_statistics
 from xstefaland.training.scaling import head_statistics
 from xstefaland.training.tasks import Task
-from xstefaland.weights.card import READINGS, Card, EncoderReference
+from xstefaland.weights.card import READINGS, Card, EncoderReference, External
 from xstefaland.weights.combining import combine
 from xstefaland.weights.evidence import Places
 from xstefaland.weights.files import Weights, save
@@ -179,7 +179,7 @@ def publish_head(
     head: nn.Module,
     config: HeadConfig,
     task: Task,
-    encoder: Weights,
+    encoder: Weights | External,
     *,
     name: str,
     form: str,
@@ -199,8 +199,8 @@ def publish_head(
         The trained head.
     task : Task
         What it was trained on.
-    encoder : Weights
-        The encoder whose embeddings it reads.
+    encoder : Weights or External
+        The encoder whose embeddings it reads, or what they are otherwise.
     name, form, description, default_for
         For the table.
     training, metrics, folder, dtype
@@ -217,6 +217,11 @@ def publish_head(
     known = {spec.name: spec for spec in task.requirements.variables}
     others = (TARGETS[target] for target in config.targets[1:])
     sites = task.sites
+    data: Sequence[Any] = []
+    reads: dict[str, Any] = {"external": encoder}
+    if isinstance(encoder, Weights):
+        reads = {"encoder": EncoderReference(name=encoder.name, sha256=encoder.sha256)}
+        data = encoder.card.training.get("data", [])
     card = Card(
         kind="head",
         name=name,
@@ -231,7 +236,7 @@ def publish_head(
             head.get_submodule("features.attribute_scaling"),
             known,
         ),
-        encoder=EncoderReference(name=encoder.name, sha256=encoder.sha256),
+        **reads,
         targets=(task.target, *others),
         readings=tuple(readings),
         quantiles=config.quantiles,
@@ -239,7 +244,7 @@ def publish_head(
         required=_required(config, task),
         masked_inputs=tuple(sorted(task.requirements.masked)),
         spinup_days=SPINUP_DAYS,
-        training={"data": encoder.card.training.get("data", []), **training},
+        training={"data": data, **training},
         left_out=tuple(sorted(sites["site"][(sites["role"] != "train").to_numpy()])),
         places=_places(sites[sites["role"] == "train"]),
         metrics=dict(metrics),

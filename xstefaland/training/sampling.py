@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,11 @@ class Sample:
     observed: Tensor  # (B, T, 1)
     deviation: Tensor  # (B, 1), the unit of errors
     statistics: Tensor  # (B, 2), mean and deviation of the site's observations
+
+    def to(self, device: torch.device) -> Sample:
+        """Return the same batch on a device."""
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
+        return Sample(**moved)
 
     def inputs(self) -> dict[str, Any]:
         """Return what a head is called with; its states start cold."""

@@ -11,7 +11,14 @@ from xstefaland.model.physics import FLUXES
 from xstefaland.model.process import AVERAGES, CHANNELS, WEATHER
 
 KINDS = ("resconn", "no_resconn", "lstm", "linear")
-OTHERS = ("resconn_additive", "dlinear", "informer", "reformer")
+OTHERS = (
+    "resconn_additive",
+    "dlinear",
+    "informer",
+    "reformer",
+    "transformer",
+    "direct",
+)
 """Forms that others compare with; given the same inputs."""
 
 STRONG: dict[str, Any] = {"channels": CHANNELS, "place": True}

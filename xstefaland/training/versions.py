@@ -203,6 +203,7 @@ def cache_embeddings(
     causal: bool = False,
     progress: Callable[[int], object] | None = None,
     attributes: Attributes | None = None,
+    device: str = "cpu",
 ) -> Cache:
     """Embed all records once, as inference does, into memory-mapped float16 files.
 
@@ -226,6 +227,8 @@ def cache_embeddings(
         Called with the number of sites that were embedded, or were there.
     attributes : mapping, optional
         In place of the records' own, see :func:`other_climate`.
+    device : str
+        Where the encoder works.
 
     Returns
     -------
@@ -233,7 +236,7 @@ def cache_embeddings(
         Per records, ``(site, day, d)``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    encoder = Encoder(model, "auto", "cpu", precision)
+    encoder = Encoder(model, "auto", device, precision)
     tell = progress or (lambda count: None)
     caches = {}
     for records in task.records:

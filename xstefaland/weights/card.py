@@ -29,7 +29,8 @@ from xstefaland.weights.typed import (
 FORMAT = 3
 """Newest card format this package reads and the one it writes; older ones lack entries
 that have defaults: 1 has no `readings`, nor a target's `depth`, `transform`, `loss`; 1
-and 2 have no `members`, `bands`, `skill`, `failures`, `places`, `command`, `doi`."""
+and 2 have no `members`, `bands`, `skill`, `failures`, `places`, `command`, `doi`,
+`external`."""
 
 KINDS = ("encoder", "head")
 READINGS = ("two-way", "causal")
@@ -61,6 +62,25 @@ class EncoderReference:
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class External:
+    """Embeddings of others that a head reads in place of an encoder's.
+
+    Parameters
+    ----------
+    name : str
+        What they are.
+    width : int
+        Length of a vector.
+    daily : bool
+        Whether they change with time.
+    """
+
+    name: str
+    width: int
+    daily: bool = False
+
+
 def is_sha256(text: str) -> bool:
     """Tell whether `text` is a full SHA-256 in lower-case hexadecimal digits.
 
@@ -89,6 +109,8 @@ class Card:
         Inputs in the order of the tensors; those of any member.
     encoder : EncoderReference or None
         Heads only: the encoder whose embeddings it reads; None where it reads none.
+    external : External or None
+        Heads only: the embeddings of others that it reads instead.
     targets : tuple of TargetSpec
         Heads only: what it predicts; what all members predict.
     members : tuple of Member
@@ -154,6 +176,7 @@ class Card:
     forcing: tuple[VariableSpec, ...] = ()
     attributes: tuple[VariableSpec, ...] = ()
     encoder: EncoderReference | None = None
+    external: External | None = None
     targets: tuple[TargetSpec, ...] = ()
     members: tuple[Member, ...] = ()
     bands: tuple[Band, ...] = ()
@@ -287,7 +310,8 @@ def _head_problems(card: Card) -> list[str]:
     if card.kind == "encoder":
         return _encoder_problems(card)
     problems = [] if card.encoder is None else card.encoder.problems()
-    if card.encoder is None and any(
+    problems += _external_problems(card)
+    if (card.encoder, card.external) == (None, None) and any(
         n.config.get("kind") != "lstm" for n in card.networks
     ):
         problems.append("a head's card must name its `encoder` and that file's sha256")
@@ -300,11 +324,30 @@ def _head_problems(card: Card) -> list[str]:
     return problems
 
 
+def _external_problems(card: Card) -> list[str]:
+    """Tell why a head cannot read the embeddings of others."""
+    if card.external is None:
+        return []
+    problems = []
+    if card.encoder is not None:
+        problems.append("a head reads an `encoder` or `external` embeddings, not both")
+    if card.members:
+        problems.append("members cannot read `external` embeddings")
+    width = card.config.get("embedding")
+    if not card.members and card.external.width != width:
+        problems.append(
+            f"`external` is {card.external.width} wide, the model's config has {width}"
+        )
+    return problems
+
+
 def _encoder_problems(card: Card) -> list[str]:
     """Tell what an encoder must not have, and what it lacks."""
     problems = []
-    if card.encoder is not None or card.targets:
-        problems.append("an encoder's card has no `encoder` and no `targets`")
+    if card.encoder is not None or card.external is not None or card.targets:
+        problems.append(
+            "an encoder's card has no `encoder`, no `external` and no `targets`"
+        )
     if card.members:
         problems.append("an encoder's card has no `members`")
     for size in ("d_model", "stride"):  # asked for before any model is built

@@ -97,6 +97,7 @@ def facts(card: Card) -> dict[str, str]:
         "Attributes": _listed(v.name for v in card.attributes),
         "Hidden": _listed(card.masked_inputs),
         "Encoder": _encoder(card),
+        "Embedding": _external(card),
         "Reads": _listed(card.readings),
         "Trained at": _places(card),
         "Left out": f"{len(card.left_out)} sites" if card.left_out else "",
@@ -147,6 +148,14 @@ def _quantiles(card: Card) -> list[str]:
 
 def _encoder(card: Card) -> str:
     return f"{card.encoder.name} ({card.encoder.sha256[:12]})" if card.encoder else ""
+
+
+def _external(card: Card) -> str:
+    if card.external is None:
+        return ""
+    found = card.external
+    when = "a day" if found.daily else "a site"
+    return f"external embedding, width {found.width}, one {when}: {found.name}"
 
 
 def _places(card: Card) -> str:

@@ -12,7 +12,16 @@ from typing import Any
 from xstefaland.inputs.requirements import range_problems
 
 TRANSFORMS = ("linear", "log1p", "logit")
-LOSSES = ("nse", "mse", "kge", "log", "cross_entropy")
+LOSSES = (
+    "nse",
+    "mse",
+    "kge",
+    "kge_alone",
+    "log",
+    "cross_entropy",
+    "balanced",
+    "focal",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +42,8 @@ class TargetSpec:
         Depth below the surface that it is measured at [m].
     transform : {"linear", "log1p", "logit"}
         Applied to the observations before scaling; ``"logit"`` is for probabilities.
-    loss : {"nse", "mse", "kge", "log", "cross_entropy"}
+    loss : str
+        One of :data:`LOSSES`; the last three are of probabilities.
         Trained on squared errors in units of each site's own variance, on squared
         errors, on the first with half of the weight on the KGE of each window or on
         errors of logarithms, or on the likelihood of a yes or no.

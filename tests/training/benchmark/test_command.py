@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import pytest
 from PIL import Image
 
-from xstefaland.training.benchmark.__main__ import main
+from xstefaland import cli
 from xstefaland.training.benchmark.protocols import PROTOCOLS
 from xstefaland.training.benchmark.published import PUBLISHED
 from xstefaland.training.benchmark.writing import collect
@@ -16,9 +15,10 @@ from xstefaland.training.benchmark.writing import collect
 
 def test_a_quick_landslide(real_data: Path, tmp_path: Path, capsys):
     """Page, table and figures; marked as no result; published scores apart."""
-    status = main(
-        ["landslide", "--data", str(real_data), "--quick", "--systems", "linear",
-         "boosted", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
+    status = cli.main(
+        ["benchmark", "landslide", "--data", str(real_data), "--quick",
+         "--systems", "linear", "boosted",
+         "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
     )  # fmt: skip
     assert status == 0
     page = (tmp_path / "landslide-quick.md").read_text()
@@ -43,7 +43,7 @@ def test_the_manual_includes_results(tmp_path: Path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "results" / "mine.md").write_text("# Mine\n")
     (tmp_path / "results" / "mine-quick.md").write_text("# Quick\n")
-    assert main(["--out", str(tmp_path / "results"), "--page",
+    assert cli.main(["benchmark", "--out", str(tmp_path / "results"), "--page",
                  str(tmp_path / "docs" / "b.md")]) == 0  # fmt: skip
     page = (tmp_path / "docs" / "b.md").read_text()
     assert "include} ../results/mine.md" in page
@@ -52,15 +52,20 @@ def test_the_manual_includes_results(tmp_path: Path):
 
 def test_usage(tmp_path: Path, capsys):
     """The list; what is missing; data that are not there."""
-    assert main(["--list"]) == 0
+    assert cli.main(["benchmark", "--list"]) == cli.OK
     assert "camels-pub" in capsys.readouterr().out
-    for wrong in ([], ["landslide"], ["nothing"]):
-        with pytest.raises(SystemExit) as ended:
-            main(wrong)
-        assert ended.value.code == 2
-    status = main(["landslide", "--data", str(tmp_path), "--runs", str(tmp_path)])
-    assert status == 1
-    assert "landslides_ecuador_terrain.csv" in capsys.readouterr().err
+    folder = str(tmp_path)
+    for wrong, text in (
+        ([], "name a benchmark"),
+        (["landslide"], "say where the data are"),
+        (["nothing"], "there is no benchmark 'nothing'; there are camels-pub"),
+        (
+            ["landslide", "--data", folder, "--runs", folder, "--quiet"],
+            "landslides_ecuador_terrain.csv",
+        ),
+    ):
+        assert cli.main(["benchmark", *wrong]) == cli.PROBLEM
+        assert text in capsys.readouterr().err
 
 
 def test_published_scores_belong_to_a_benchmark():

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xstefaland import metrics
+import xstefaland
+from xstefaland import metrics, weights
 from xstefaland.errors import InputError
 from xstefaland.testing import example_points, tiny_weights
 from xstefaland.training.benchmark import (
@@ -22,6 +23,7 @@ from xstefaland.training.benchmark import (
     holdouts,
     run_benchmark,
 )
+from xstefaland.training.benchmark.writing import write
 from xstefaland.training.fitting import Finetuning
 from xstefaland.weights import TargetSpec, Weights
 
@@ -232,7 +234,9 @@ def test_shipped_folds_are_those_of_the_field(real_data: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize(
+    "name", [name for name, each in PROTOCOLS.items() if isinstance(each, Protocol)]
+)
 def test_every_protocol_reads_its_data(real_data: Path, name, encoder, tmp_path: Path):
     """Quick runs of one fold with one table: the declarations hold together."""
     outcome = run_benchmark(
@@ -253,3 +257,62 @@ def test_a_table_of_ones_own(encoder, tmp_path: Path):
     outcome = run(protocol, encoder, tmp_path, systems=["mean"], own={"mean": mean})
     assert (outcome.scores["nse"] <= 0.01).all()
     assert set(outcome.scores["target"]) == {"lake_level"}
+
+
+def test_heads_are_kept_and_answer(encoder, tmp_path: Path):
+    """What was scored is what the file gives for the same sites, controls too."""
+    few = ["resconn", "ablation", "zero", "lstm-plain", "attribute-vectors"]
+    # the file has half precision, so scores agree to some digits
+    outcome = run(FLOW, encoder, tmp_path, systems=few, folds=1)
+    ds = gauges(Path())["mine"]
+    for system in few:
+        scores = outcome.scores.query("system == @system").set_index("site")["rmse"]
+        folder = tmp_path / "streamflow" / f"seed0-fold0-{system}"
+        (path,) = folder.glob("*.safetensors")
+        head = weights.load(path)
+        assert set(head.card.left_out) >= set(scores.index)
+        own = encoder
+        if system in ("ablation", "zero"):
+            kind = {"ablation": "random", "zero": "zero"}[system]
+            own = tmp_path / "streamflow" / f"encoder-{kind}.safetensors"
+        more = {}
+        if system == "attribute-vectors":
+            assert "stand-in" in head.card.external.name
+            size = head.card.external.width
+            more["embeddings"] = xr.DataArray(
+                np.ones((9, size)), {"site": ds.site.values}, ("site", "e")
+            )
+        sites = ds.sel(site=[site.removeprefix("mine-") for site in scores.index])
+        flow = xstefaland.predict(sites, "streamflow", head=head, weights=own, **more)
+        found = metrics.rmse(sites.flow, flow)
+        if not more:
+            np.testing.assert_allclose(found, scores, rtol=0.02)
+        assert bool(found.notnull().all())
+
+
+def test_a_system_out_of_time_stops(encoder, tmp_path: Path):
+    """It has no score, the others do; the page says so; it is not tried again."""
+    calls = []
+
+    class Slow:
+        """Says now and then how far it is."""
+
+        def run(self, work):
+            calls.append(work.folder.name)
+            work.progress(0.4)
+            return SYSTEMS["linear"].run(work)
+
+    protocol = replace(FLOW, split=in_order)
+    options = {"systems": ["linear", "slow"], "own": {"slow": Slow()}, "folds": 1}
+    outcome = run(protocol, encoder, tmp_path, hours=0, **options)
+    assert set(outcome.scores["system"]) == {"linear"}
+    assert outcome.about["stopped"] == {"streamflow/seed0-fold0-slow": 0.4}
+    page = write(outcome, tmp_path / "page").read_text()
+    assert "Stopped after 0 hours" in page
+    assert "seed0-fold0-slow at 40%" in page
+    again = run(protocol, encoder, tmp_path, **options)
+    assert again.about["stopped"] == outcome.about["stopped"]
+    assert len(calls) == 1
+    with pytest.raises(InputError, match="no system came to an end"):
+        run(protocol, encoder, tmp_path / "b", hours=0,
+            **{**options, "systems": ["slow"]})  # fmt: skip

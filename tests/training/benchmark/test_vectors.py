@@ -13,7 +13,7 @@ from xstefaland.errors import InputError
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.testing import example_points, tiny_weights
 from xstefaland.training.benchmark import SYSTEMS, Head, vectors
-from xstefaland.training.benchmark.systems import Work
+from xstefaland.training.benchmark.work import Work
 from xstefaland.training.choices import asked_of_data
 from xstefaland.training.fitting import Finetuning
 from xstefaland.training.tasks import make_task, read_records

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xstefaland.training.benchmark.running import Outcome
+from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.static_scores import ERROR
 
 INCHES, DOTS = (7.0, 4.0), 110

@@ -11,6 +11,7 @@ import xarray as xr
 from xstefaland import datasets
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.holdouts import Split
+from xstefaland.training.benchmark.reconstruction import Reconstruction
 from xstefaland.training.fitting import Finetuning
 from xstefaland.weights.targets import TargetSpec
 
@@ -122,8 +123,8 @@ _FLOW_SCORES = ("nse", "rmse", "kge", "ubrmse", "corr", "fhv", "flv", "pbias")
 _FLOW_SYSTEMS = (
     "resconn", "no_resconn", "ablation", "zero", "linear-probe", "resconn-plain",
     "resconn_additive", "lstm", "lstm-plain", "dlinear", "informer", "reformer",
-    "linear", "random_forest", "boosted", "resconn-hbv", "lstm-hbv", "no_resconn-hbv",
-    "ablation-hbv",
+    "transformer", "direct", "linear", "random_forest", "boosted", "resconn-hbv",
+    "lstm-hbv", "no_resconn-hbv", "ablation-hbv", "hbv-regional",
 )  # fmt: skip
 _DAILY = Finetuning(updates=1500, batch_size=32)
 _PUB = slice("1989-10-01", "2008-09-30")
@@ -131,7 +132,7 @@ _CAMELS = _one("camels", datasets.camels_us, product="era5land")
 _MOISTURE_SYSTEMS = (
     "resconn", "no_resconn", "ablation", "zero", "linear-probe", "resconn-plain",
     "resconn_additive", "lstm", "lstm-plain", "dlinear", "informer", "reformer",
-    "linear", "random_forest", "boosted",
+    "transformer", "direct", "linear", "random_forest", "boosted",
 )  # fmt: skip
 _POINTS = Finetuning(updates=400, batch_size=128)
 _POINT_SYSTEMS = (
@@ -289,5 +290,7 @@ _ALL = (
     ),
 )
 
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
+PROTOCOLS: dict[str, Protocol | Reconstruction] = {
+    protocol.name: protocol for protocol in (*_ALL, Reconstruction())
+}
 """Every benchmark by its name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -19,8 +19,11 @@ from xstefaland.inference.plans import plan_encoder
 from xstefaland.inputs.hints import Hints
 from xstefaland.training import choices, static_scores
 from xstefaland.training.benchmark import holdouts
+from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.benchmark.protocols import Protocol
-from xstefaland.training.benchmark.systems import SYSTEMS, System, Work
+from xstefaland.training.benchmark.reconstruction import Reconstruction
+from xstefaland.training.benchmark.systems import SYSTEMS
+from xstefaland.training.benchmark.work import OutOfTime, System, Work
 from xstefaland.training.finetuning import read_task
 from xstefaland.training.fitting import Predicted, score_sites
 from xstefaland.training.tasks import Task
@@ -30,31 +33,11 @@ from xstefaland.weights.opening import WeightsLike
 QUICK_SITES, QUICK_UPDATES, QUICK_DAYS = 40, 30, 1461
 OF_SITES = ("forcing", "attributes", "latitude", "observed", "positions")
 """Arrays of records with a row for each site."""
+HOURS = 3.0
+"""Time that a system has for one fold."""
+STOPPED = "stopped.json"
 MINIMUM = 30
 """Sites with fewer observations to score are not scored."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a benchmark gave.
-
-    Attributes
-    ----------
-    protocol : Protocol
-        What was run.
-    scores : DataFrame
-        One row for each target, system, fold, seed and site: scores of its series; or
-        of static targets what was observed and predicted.
-    sites : DataFrame
-        One row a target and site: ``lat``, ``lon``, ``fold``.
-    about : dict
-        Encoder, data, budget, minutes.
-    """
-
-    protocol: Protocol
-    scores: pd.DataFrame
-    sites: pd.DataFrame
-    about: dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -73,7 +56,7 @@ class Piece:
 
 
 def run_benchmark(
-    protocol: Protocol,
+    protocol: Protocol | Reconstruction,
     data: Path,
     runs: Path,
     *,
@@ -83,13 +66,14 @@ def run_benchmark(
     seeds: int = 1,
     quick: bool = False,
     own: Mapping[str, System] | None = None,
+    hours: float = HOURS,
     progress: bool = True,
 ) -> Outcome:
     """Run a protocol, or go on with it.
 
     Parameters
     ----------
-    protocol : Protocol
+    protocol : Protocol or Reconstruction
         What is compared on what.
     data : Path
         Folder of data.
@@ -107,6 +91,9 @@ def run_benchmark(
         A few sites, days and updates: whether it works, not how good it is.
     own : mapping, optional
         Systems of one's own by name.
+    hours : float
+        Time that a system has for one fold; one that needs more stops there, has no
+        score, and the page says so. A folder remembers it.
     progress : bool
         Show how far it is.
 
@@ -127,6 +114,11 @@ def run_benchmark(
     :data:`~xstefaland.training.benchmark.tabular.ROWS` days. Sites at the place of a
     held-out one (10 km) are trained on by none.
     """
+    if isinstance(protocol, Reconstruction):
+        return protocol.run(
+            data, runs, encoder=encoder, systems=systems, folds=folds, seeds=seeds,
+            quick=quick, progress=progress,
+        )  # fmt: skip
     known = {**SYSTEMS, **(own or {})}
     chosen = _chosen(systems or protocol.systems, known)
     opened, _ = plan_encoder(encoder)
@@ -138,7 +130,7 @@ def run_benchmark(
     with tqdm(total=len(pieces), disable=not progress, unit=" runs") as bar:
         tables = [
             _done(piece, tasks[piece.target], labels[piece.target], known, protocol,
-                  opened, runs, bar)
+                  opened, runs, bar, hours)
             for piece in pieces
         ]  # fmt: skip
     for target, cache in product(tasks, ("embeddings", "channels")):
@@ -147,8 +139,14 @@ def run_benchmark(
         task.sites.assign(target=target, fold=labels[target])
         for target, task in tasks.items()
     ]
-    scores = pd.concat(tables, ignore_index=True)
+    there = [table for table in tables if table is not None]
+    stopped = [piece for piece, t in zip(pieces, tables, strict=True) if t is None]
+    if not there:
+        raise InputError(f"no system came to an end within hours={hours}; give more")
+    scores = pd.concat(there, ignore_index=True)
     about = _about(protocol, opened, tasks, scores, quick)
+    about["stopped"] = {p.folder: _share(runs / p.folder) for p in stopped}
+    about["hours"] = hours
     about["minutes"] = round((time.monotonic() - started) / 60, 1)
     return Outcome(protocol, scores, pd.concat(sites, ignore_index=True), about)
 
@@ -238,10 +236,14 @@ def _done(
     encoder: Weights,
     runs: Path,
     bar: tqdm,
-) -> pd.DataFrame:
-    """Do a piece of work, or take what it gave from its folder."""
+    hours: float,
+) -> pd.DataFrame | None:
+    """Do a piece of work, or take what it gave from its folder; None: out of time."""
     folder = runs / piece.folder
     result = folder / "scores.csv"
+    if not result.exists() and _share(folder) is not None:
+        bar.update()
+        return None
     if not result.exists():
         folder.mkdir(parents=True, exist_ok=True)
         bar.set_description(f"{piece.system}, fold {piece.fold}")
@@ -260,9 +262,16 @@ def _done(
             folder,
             runs / piece.target,
             task,
-            lambda share: bar.set_postfix(done=f"{share:.0%}", refresh=False),
+            _watch(bar, hours),
         )
-        table = _scored(known[piece.system].run(work), round_, protocol)
+        try:
+            results = known[piece.system].run(work)
+        except OutOfTime as stopped:
+            (folder / STOPPED).write_text(json.dumps({"share": stopped.share}))
+            (folder / "checkpoint.pt").unlink(missing_ok=True)
+            bar.update()
+            return None
+        table = _scored(results, round_, protocol)
         unfinished = result.with_suffix(".part")
         table.to_csv(unfinished, index=False)
         unfinished.rename(result)
@@ -271,6 +280,24 @@ def _done(
     return pd.read_csv(result, dtype={"site": str}).assign(
         target=piece.target, system=piece.system, fold=piece.fold, seed=piece.seed
     )
+
+
+def _watch(bar: tqdm, hours: float) -> Callable[[float], None]:
+    """Show the share that is done, and stop what takes too long."""
+    end = time.monotonic() + hours * 3600
+
+    def show(share: float) -> None:
+        bar.set_postfix(done=f"{share:.0%}", refresh=False)
+        if share < 1 and time.monotonic() > end:
+            raise OutOfTime(share)
+
+    return show
+
+
+def _share(folder: Path) -> float | None:
+    """How far a piece came that was stopped; None where it was not."""
+    path = folder / STOPPED
+    return float(json.loads(path.read_text())["share"]) if path.exists() else None
 
 
 def _scored(results: Predicted, task: Task, protocol: Protocol) -> pd.DataFrame:
@@ -288,7 +315,7 @@ def _claim(
         "protocol": protocol.name,
         "data": {target: task.fingerprint() for target, task in tasks.items()},
         "encoder": encoder.sha256,
-        "settings": asdict(protocol.settings),
+        "settings": protocol.settings.identity(),
         "scores": list(protocol.scores),
     }
     path = runs / "run.json"

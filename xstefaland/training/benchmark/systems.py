@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,47 +14,20 @@ from xstefaland.model import HeadConfig, StefaLand
 from xstefaland.model.process import CHANNELS
 from xstefaland.training import choices
 from xstefaland.training.benchmark import tabular, vectors
+from xstefaland.training.benchmark.calibration import RegionalHbv
 from xstefaland.training.benchmark.vectors import Vectors
+from xstefaland.training.benchmark.work import System, Work
 from xstefaland.training.channels import Channels, cache_channels
-from xstefaland.training.fitting import Finetuning, Predicted, fit, predict_sites
-from xstefaland.training.tasks import Task
+from xstefaland.training.fitting import Predicted, fit, predict_sites
+from xstefaland.training.publishing import publish_head
+from xstefaland.training.systems import form_of
 from xstefaland.training.versions import Cache, Version, cache_embeddings
-from xstefaland.weights.files import Weights
+from xstefaland.weights.card import External
+from xstefaland.weights.files import Weights, read, save
 
 Reader = Literal["pretrained", "random", "zero"]
 """Where embeddings come from: the encoder, the same form without any training, or
 nowhere (all zero)."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a system is given: a task with roles, a budget, a place for files.
-
-    Attributes
-    ----------
-    task : Task
-        Sites are "train", "held out" or "dropped".
-    encoder : Weights
-        Whose embeddings heads take.
-    settings : Finetuning
-        Budget and seed.
-    folder : Path
-        Of this piece of work: its checkpoint.
-    shared : Path
-        Of the target: its embeddings.
-    whole : Task
-        The same task with every site in it, which is what is embedded.
-    progress : callable
-        Called with the share that is done, 0 to 1.
-    """
-
-    task: Task
-    encoder: Weights
-    settings: Finetuning
-    folder: Path
-    shared: Path
-    whole: Task
-    progress: Callable[[float], object] = field(default=lambda share: None)
 
 
 @dataclass(frozen=True)
@@ -74,13 +47,14 @@ class Head:
     encoder: Reader | Vectors = "pretrained"
 
     def run(self, work: Work) -> Predicted:
-        """Train on the training sites, or go on; predict those held out."""
-        cache, width = None, int(work.encoder.card.config["d_model"])
-        if callable(self.encoder):
-            cache = self.encoder(work.task)
-            width = next(iter(cache.values())).shape[-1]
+        """Train on the training sites, or go on; predict those held out.
+
+        The head is left as a weights file in the folder of the piece.
+        """
+        source, cache = self._source(work)
+        width = _width(source)
         config = choices.head_config(work.task, self.head, width, causal=False)
-        if config.embeds and not callable(self.encoder):
+        if config.embeds and cache is None:
             cache = _embedded(work, self.encoder)
         version = Version(None, cache, channels=_channels(work, config))
         updates = work.settings.updates
@@ -92,7 +66,35 @@ class Head:
             checkpoint=work.folder / "checkpoint.pt",
             progress=lambda done, loss: work.progress(done / updates),
         )
+        publish_head(
+            head,
+            config,
+            work.task,
+            source,
+            name=f"{work.task.target.name}-{work.folder.name}",
+            form=form_of(config),
+            description="a benchmark's",
+            default_for=(),
+            training=work.settings.identity(),
+            metrics={},
+            folder=work.folder,
+        )
         return predict_sites(head, work.task, config, version)
+
+    def _source(self, work: Work) -> tuple[Weights | External, Cache | None]:
+        """Say what the head reads, and the vectors where they are of others."""
+        if not isinstance(self.encoder, Vectors):
+            return kept_encoder(work, self.encoder), None
+        cache = self.encoder(work.task)
+        width = next(iter(cache.values())).shape[-1]
+        about = External(name=self.encoder.name, width=width, daily=self.encoder.daily)
+        return about, cache
+
+
+def _width(source: Weights | External) -> int:
+    if isinstance(source, External):
+        return source.width
+    return int(source.card.config["d_model"])
 
 
 @dataclass(frozen=True)
@@ -103,16 +105,17 @@ class Table:
     ----------
     estimator : callable
         See :data:`~xstefaland.training.benchmark.tabular.Estimator`.
+    rows : int
+        Days that it is trained on at most, as many of each site.
     """
 
     estimator: tabular.Estimator
+    rows: int = tabular.ROWS
 
     def run(self, work: Work) -> Predicted:
         """Train on the training sites and predict those held out."""
-        return tabular.fit_predict(self.estimator, work.task, work.settings.seed)
-
-
-System = Head | Table
+        seed = work.settings.seed
+        return tabular.fit_predict(self.estimator, work.task, seed, rows=self.rows)
 
 
 def _channels(work: Work, config: HeadConfig) -> Channels | None:
@@ -124,19 +127,45 @@ def _channels(work: Work, config: HeadConfig) -> Channels | None:
 
 def _embedded(work: Work, reader: Reader) -> Cache:
     """Embed all sites once for a target, whatever the fold."""
-    if reader == "zero":
-        width = int(work.encoder.card.config["d_model"])
+    source = kept_encoder(work, reader)
+    if reader == "zero":  # as its encoder would, at once
         nothing = np.zeros((), np.float16)
         return {
-            records.name: np.broadcast_to(nothing, (*records.observed.shape, width))
+            records.name: np.broadcast_to(
+                nothing, (*records.observed.shape, _width(source))
+            )
             for records in work.whole.records
         }
-    model = _model(work.encoder)
-    if reader == "random":
-        model = randomised(model)
     folder = work.shared / "embeddings" / reader
-    precision = work.settings.precision
-    return cache_embeddings(model, work.whole, folder, None, precision)
+    return cache_embeddings(
+        _model(source),
+        work.whole,
+        folder,
+        precision=work.settings.precision,
+        device=work.settings.device,
+    )
+
+
+def kept_encoder(work: Work, reader: Reader) -> Weights:
+    """Return the encoder that heads read, as a file: controls are written once.
+
+    The form without training, and the one whose embedding is zero everywhere, lie
+    beside the pieces of a target, so that heads on them answer in ``predict`` too.
+    """
+    if reader == "pretrained":
+        return work.encoder
+    path = work.shared / f"encoder-{reader}.safetensors"
+    if path.exists():
+        return read(path)
+    model = _model(work.encoder)
+    model = randomised(model) if reader == "random" else silenced(model)
+    card = replace(
+        work.encoder.card,
+        name=path.stem,
+        training={},
+        metrics={"of": work.encoder.name},
+    )
+    return save(path, model.state_dict(), card, "float32")
 
 
 @cache
@@ -158,6 +187,14 @@ def randomised(model: StefaLand, seed: int = 0) -> StefaLand:
     return fresh.eval()
 
 
+def silenced(model: StefaLand) -> StefaLand:
+    """Return the same encoder with an embedding that is zero everywhere."""
+    quiet = deepcopy(model)
+    for parameter in quiet.to_embedding.parameters():
+        parameter.data.zero_()
+    return quiet
+
+
 _ADAPTERS = (
     "feedforward",
     "bottleneck",
@@ -177,18 +214,22 @@ SYSTEMS: dict[str, System] = {
     "resconn-plain": Head("resconn-plain"),
     "lstm": Head("lstm"),
     "lstm-plain": Head("lstm-plain"),
-    "attribute-vectors": Head("resconn", vectors.climate_components),
+    "attribute-vectors": Head("resconn", vectors.COMPONENTS),
     "resconn_additive": Head("resconn_additive"),
     "dlinear": Head("dlinear"),
     "informer": Head("informer"),
     "reformer": Head("reformer"),
+    "transformer": Head("transformer"),
+    "direct": Head("direct"),
     "resconn-hbv": Head("resconn-hbv"),
     "no_resconn-hbv": Head("no_resconn-hbv"),
     "lstm-hbv": Head("lstm-hbv"),
     "ablation-hbv": Head("resconn-hbv", "random"),
     **{f"resconn-{name}": Head({"adapter": name}) for name in _ADAPTERS},
+    "hbv-regional": RegionalHbv(),
     "linear": Table(tabular.linear),
     "random_forest": Table(tabular.random_forest),
     "boosted": Table(tabular.boosted),
+    "tabpfn": Table(tabular.tabpfn, tabular.TABPFN_ROWS),
 }
 """Every system by its name; a new one is one line."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xstefaland.errors import InputError
 from xstefaland.training.fitting import Predicted
 from xstefaland.training.tasks import Floats, Records, Task
 
@@ -59,10 +60,33 @@ def boosted(probability: bool, seed: int) -> Any:
     return kind(max_iter=300, max_leaf_nodes=15, learning_rate=0.05, random_state=seed)
 
 
+def tabpfn(probability: bool, seed: int) -> Any:
+    """TabPFN on a few days of each site, where a user has it with its weights."""
+    try:
+        from tabpfn import TabPFNClassifier, TabPFNRegressor
+    except ImportError:
+        raise InputError(
+            "the system 'tabpfn' needs the package and its weights, whose licence is "
+            "their own: `pip install tabpfn` (conda: `pip install` inside the "
+            "environment). Leave it out with --systems otherwise."
+        ) from None
+    kind = TabPFNClassifier if probability else TabPFNRegressor
+    return kind(random_state=seed, ignore_pretraining_limits=True)
+
+
+TABPFN_ROWS = 10_000
+"""What TabPFN is made for; it learns from the context, so more are slow."""
+
+
 def fit_predict(
-    estimator: Estimator, task: Task, seed: int, *, days: Sequence[int] = DAYS
+    estimator: Estimator,
+    task: Task,
+    seed: int,
+    *,
+    rows: int = ROWS,
+    days: Sequence[int] = DAYS,
 ) -> Predicted:
-    """Train on the training sites and predict all days of those held out.
+    """Train on days of the training sites and predict all days of those held out.
 
     Parameters
     ----------
@@ -72,6 +96,8 @@ def fit_predict(
         Sites are "train", "held out" or "dropped".
     seed : int
         Of the estimator, and of the days that are drawn for training.
+    rows : int
+        Days of all training sites together, at most.
     days : sequence of int
         Lengths of the moving averages.
 
@@ -81,20 +107,27 @@ def fit_predict(
         As :func:`xstefaland.training.fitting.predict_sites` gives it.
     """
     probability = task.target.transform == "logit"
-    features, observed, weights = _training(task, seed, days)
+    features, observed, weights = _training(task, seed, rows, days)
     model = estimator(probability, seed)
-    names = {"sample_weight": weights}
+    names = {"sample_weight": weights} if _takes_weights(model) else {}
     if hasattr(model, "steps"):  # a pipeline hands it to its last step
         names = {f"{model.steps[-1][0]}__sample_weight": weights}
     known = np.isfinite(features).any(0)
     model.fit(features[:, known], observed, **names)
     results = []
     for records in task.records:
-        rows = records.rows("held out")
-        inputs = (site_features(task, records, row, days)[:, known] for row in rows)
+        held = records.rows("held out")
+        inputs = (site_features(task, records, row, days)[:, known] for row in held)
         if parts := [_predict(model, each, task) for each in inputs]:
-            results.append((records, rows, np.stack(parts)))
+            results.append((records, held, np.stack(parts)))
     return results
+
+
+def _takes_weights(model: Any) -> bool:
+    """Whether an estimator can weight its samples; all those of scikit-learn can."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    return hasattr(model, "steps") or has_fit_parameter(model, "sample_weight")
 
 
 def site_features(
@@ -147,12 +180,12 @@ def _mean(values: Floats) -> Floats:
 
 
 def _training(
-    task: Task, seed: int, days: Sequence[int]
+    task: Task, seed: int, rows: int, days: Sequence[int]
 ) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """Draw days of the training sites: features, observations, weights."""
     rng = np.random.default_rng(seed)
     sites = [(r, row) for r in task.records for row in r.rows("train")]
-    share = max(1, ROWS // len(sites))
+    share = max(1, rows // len(sites))
     pooled = np.concatenate([r.observed[r.rows("train")].ravel() for r in task.records])
     overall = float(np.nanstd(pooled)) or 1.0
     features, observed, weights = [], [], []

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from xstefaland.errors import InputError
+from xstefaland.training.external import UNNAMED
 from xstefaland.training.tasks import Floats, Records, Task
 from xstefaland.training.versions import Cache
 
-Vectors = Callable[[Task], Cache]
-"""From a task to vectors of each record, ``(site, day, width)``."""
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Embeddings of others for any task.
+
+    Parameters
+    ----------
+    name : str
+        What they are, for the card of a head.
+    daily : bool
+        Whether they change with time.
+    find : callable
+        From a task to vectors of each record, ``(site, day, width)``.
+    """
+
+    name: str
+    daily: bool
+    find: Callable[[Task], Cache]
+
+    def __call__(self, task: Task) -> Cache:
+        """Find the vectors of a task's sites and days."""
+        return self.find(task)
 
 
 def given(array: xr.DataArray) -> Vectors:
@@ -27,7 +49,7 @@ def given(array: xr.DataArray) -> Vectors:
 
     Returns
     -------
-    callable
+    Vectors
         To be passed as ``Head(..., encoder=given(array))``.
 
     Raises
@@ -50,7 +72,8 @@ def given(array: xr.DataArray) -> Vectors:
     def find(task: Task) -> Cache:
         return {r.name: _of_records(daily, labels.get_indexer, r) for r in task.records}
 
-    return find
+    name = str(array.attrs.get("source", array.name or UNNAMED))
+    return Vectors(name, bool(days), find)
 
 
 def _of_records(
@@ -97,3 +120,8 @@ def climate_components(task: Task, number: int = 16) -> Cache:
         )
         for r in task.records
     }
+
+
+COMPONENTS = Vectors(
+    "principal components of the attributes, a stand-in", False, climate_components
+)

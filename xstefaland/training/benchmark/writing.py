@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from xstefaland.training.benchmark import figures
+from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.benchmark.published import PUBLISHED
-from xstefaland.training.benchmark.running import Outcome
 from xstefaland.training.benchmark.statistics import LEVEL, centres, paired
 
 
@@ -86,13 +86,11 @@ def _one_target(table: pd.DataFrame) -> pd.DataFrame:
 def _about(outcome: Outcome) -> str:
     """Say in a few lines with what, how long and on what it was run."""
     about: dict[str, Any] = outcome.about
-    settings = about["settings"]
     seeds, folds = outcome.scores["seed"].nunique(), outcome.scores["fold"].nunique()
     lines = [
         f"{datetime.now(UTC).date()}, {os.cpu_count()} cores {platform.machine()}, "
-        f"load {os.getloadavg()[1]:.1f}; {folds} folds, {seeds} seeds; "
-        f"networks: {settings['updates']} updates of {settings['batch_size']} windows, "
-        f"{settings['precision']}.",
+        f"load {os.getloadavg()[1]:.1f}; {folds} folds, {seeds} seeds"
+        + _budget(about["settings"]),
         f"Encoder: {about['encoder']}. Of {about['scored']} scored sites, "
         f"{about['unseen']} are on its list of sites left out"
         + (
@@ -102,9 +100,25 @@ def _about(outcome: Outcome) -> str:
         ),
         "Data: " + ", ".join(f"{k} {v}" for k, v in about["data"].items()) + ".",
     ]
+    if about["stopped"]:
+        pieces = ", ".join(f"{k} at {v:.0%}" for k, v in about["stopped"].items())
+        lines.append(
+            f"Stopped after {about['hours']:g} hours, and without a score there: "
+            f"{pieces}."
+        )
     if about["quick"]:
         lines.insert(0, "**A quick run, to see whether it works: no result.**")
     return "\n".join(lines)
+
+
+def _budget(settings: Mapping[str, Any] | None) -> str:
+    """Say for how long networks were trained, where any were."""
+    if settings is None:
+        return "."
+    return (
+        f"; networks: {settings['updates']} updates of {settings['batch_size']} "
+        f"windows, {settings['precision']}."
+    )
 
 
 def _published(key: str) -> str:
@@ -158,7 +172,7 @@ def collect(folder: Path, page: Path) -> None:
     found = [p for p in sorted(folder.glob("*.md")) if not p.stem.endswith("-quick")]
     lines = [
         "# Benchmarks",
-        "Written by `python -m xstefaland.training.benchmark --page` from the files of "
+        "Written by `xstefaland benchmark --page` from the files of "
         "the runs; no number was put in by hand. How each is made: "
         "{py:mod}`xstefaland.training.benchmark`.",
     ]
