@@ -617,6 +617,8 @@ class StefaLandDataTree:
             lone = name in ("embed", "explain")
             dataset = f"{call}.to_dataset()" if lone else call
             each = f"dt.map_over_datasets(lambda ds: {dataset} if ds else ds)"
+        if name == "run":  # each to a store of its own
+            each = each.replace("'flow.zarr'", "f'.{node.path}.zarr'")
         raise WrongObjectError(
             f"`{name}` takes a Dataset, not a DataTree. Apply it to each Dataset of "
             f"the tree: `{each}`."
