@@ -280,7 +280,7 @@ def test_a_small_worker_gets_through_a_large_grid(tmp_path: Any) -> None:
     The weather of the grid takes 1.6 times the memory that the worker may use.
     """
     distributed = pytest.importorskip("distributed")
-    limit, chunks, cells, days = 10**9, 50, 400, 3652
+    limit, chunks, cells, days = 1_250_000_000, 60, 400, 3652
     weights = tiny_weights(tmp_path / "encoder.safetensors", layers=1)
     head = tiny_head(weights, path=tmp_path / "head.safetensors")
     shape = (days, chunks, cells)

@@ -7,6 +7,7 @@ is converted or derived here.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -309,7 +310,8 @@ def _flat(array: xr.DataArray, own: int) -> Floats:
 
 def _joined(array: xr.DataArray, own: int) -> Any:
     """Bring all site dims to one, lazily where the array is."""
-    return array.data.reshape(-1, *array.shape[array.ndim - own :])
+    sites, rest = array.shape[: array.ndim - own], array.shape[array.ndim - own :]
+    return array.data.reshape(math.prod(sites), *rest)  # -1 fails where no day is
 
 
 def _sites(
