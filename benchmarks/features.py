@@ -1,7 +1,7 @@
 """What users of the peers have or ask for, tried one by one: ``results/features.md``.
 
-Every row of ``features.toml`` is run; it is ticked when its last expression is true. The
-numbers are those of the project's list of features, whose rows of the first (P0) and
+Every row of ``features.toml`` is run, and ticked when its last expression is true.
+The numbers are those of the project's list of features, whose rows of the first (P0) and
 second (P1) priority are here. ``python benchmarks/features.py``; ``--rows 1 10`` tries
 some and leaves the other lines of the page as they are.
 """
