@@ -1,8 +1,9 @@
 """What users of the peers have or ask for, tried one by one: ``results/features.md``.
 
 Every row of ``features.toml`` is run, and ticked when its last expression is true.
-The numbers are those of the project's list of features, whose rows of the first (P0) and
-second (P1) priority are here. ``python benchmarks/features.py``; ``--rows 1 10`` tries
+Numbers are those of the list of features that the project was planned with, of which
+the first (P0) and second (P1) priority are here.
+``python benchmarks/features.py`` tries all; ``--rows 1 10`` tries
 some and leaves the other lines of the page as they are.
 """
 
