@@ -29,6 +29,7 @@ OUT = ROOT / "benchmarks" / "results" / "features.md"
 SETUP = """
 import numpy as np, xarray as xr, xstefaland
 from xstefaland.testing import example_points, example_grid, tiny_weights, tiny_head
+
 ds = example_points(sites=3, days=800)
 grid = example_grid(rows=2, columns=2, days=400)
 flow = ds.stefaland.predict("streamflow")
