@@ -1,7 +1,7 @@
-"""Before an upload: do the tag, the changelog, CITATION.cff and dist/ name one version?
+"""Hold a release's tag against the changelog, CITATION.cff and what was built.
 
-``python packaging/check_release.py 0.2.0`` prints the notes of that release, the part of
-CHANGELOG.md below its heading; or says all that is wrong and ends with 1.
+``python packaging/check_release.py 0.2.0`` prints the notes of that release, the part
+of CHANGELOG.md below its heading; or says all that is wrong and ends with 1.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ HEADING = re.compile(r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$", re.MULTILINE)
 
 
 def notes_of(version: str, changelog: str) -> str:
-    """Text below a release's heading; empty where there is none."""
+    """Find the text below a release's heading; empty where there is none."""
     parts = HEADING.split(changelog)  # what is before, then version, date, text ...
     releases = dict(zip(parts[1::3], parts[3::3], strict=True))
     return releases.get(version, "").strip()
 
 
 def problems(version: str, root: Path = ROOT) -> list[str]:
-    """Everything that does not say `version`."""
+    """Name everything that does not say `version`."""
     found = []
     changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     if not notes_of(version, changelog):
@@ -30,7 +30,8 @@ def problems(version: str, root: Path = ROOT) -> list[str]:
     citation = (root / "CITATION.cff").read_text(encoding="utf-8")
     if f"\nversion: {version}\n" not in citation:
         found.append(f"CITATION.cff: no line 'version: {version}'")
-    for name in (f"xstefaland-{version}.tar.gz", f"xstefaland-{version}-py3-none-any.whl"):
+    for ending in (".tar.gz", "-py3-none-any.whl"):
+        name = f"xstefaland-{version}{ending}"
         if not (root / "dist" / name).is_file():
             found.append(f"dist/{name} is not there: is the tag 'v{version}'?")
     return found

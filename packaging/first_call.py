@@ -20,7 +20,7 @@ from xstefaland.testing import example_grid, example_points
 
 
 def smallest() -> xr.DataArray:
-    """Write NetCDF, open it, look, convert, predict, embed: the README's first calls."""
+    """Write NetCDF, open it, look, convert, predict, embed, as the README does."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "basins.nc"
         product = example_points(sites=2, days=800)
@@ -31,14 +31,15 @@ def smallest() -> xr.DataArray:
     assert ds.stefaland.check("streamflow").ok
     flow: xr.DataArray = ds.stefaland.predict("streamflow")
     assert flow.shape == (2, 800), flow.shape
-    assert float(flow.min()) >= 0 and bool(np.isfinite(flow).all())
+    assert bool(np.isfinite(flow).all())
+    assert float(flow.min()) >= 0
     assert flow.attrs["units"] == "mm d-1"
     assert ds.stefaland.embed(pool="mean").sizes["embedding"] > 1
     return flow
 
 
 def basins(_: Any) -> None:
-    """A polygon's mean over a grid."""
+    """Average a grid over a polygon."""
     import geopandas
     from shapely import box
 
@@ -51,7 +52,7 @@ def basins(_: Any) -> None:
 
 
 def grids(_: Any) -> None:
-    """A CRS that rioxarray wrote is that of the answer."""
+    """Give the answer the CRS that rioxarray wrote."""
     import rioxarray  # noqa: F401  (registers .rio)
 
     grid = example_grid(rows=1, columns=2, days=400).rio.write_crs("EPSG:4326")
@@ -59,7 +60,7 @@ def grids(_: Any) -> None:
 
 
 def sklearn(_: Any) -> None:
-    """The embedder in a pipeline."""
+    """Put the embedder into a pipeline."""
     from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
 
@@ -70,7 +71,7 @@ def sklearn(_: Any) -> None:
 
 
 def plot(flow: xr.DataArray) -> None:
-    """A hydrograph in a file."""
+    """Draw a hydrograph into a file."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -80,7 +81,7 @@ def plot(flow: xr.DataArray) -> None:
 
 
 def train(flow: xr.DataArray) -> None:
-    """A head after two updates, and its answer."""
+    """Train a head for two updates and ask it."""
     from xstefaland.training import Finetuning, finetune
 
     ds = example_points(sites=2, days=800).assign(q=flow)

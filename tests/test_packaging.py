@@ -1,4 +1,4 @@
-"""What a release is made of: one version everywhere, bounds alike, a wheel that works."""
+"""A release names one version everywhere, its bounds are alike, and it predicts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def loaded(name: str) -> ModuleType:
 def released(tmp_path: Path) -> Path:
     """A repository as it is when 1.2.0 is built."""
     changes = "# Changelog\n\n## Unreleased\n\n## 1.2.0 - 2027-01-31\n\n- Faster.\n"
-    (tmp_path / "CHANGELOG.md").write_text(changes + "\n## 1.1.0 - 2027-01-01\n\n- A.\n")
+    changes += "\n## 1.1.0 - 2027-01-01\n\n- A.\n"
+    (tmp_path / "CHANGELOG.md").write_text(changes)
     (tmp_path / "CITATION.cff").write_text("title: x\nversion: 1.2.0\nlicense: x\n")
     (tmp_path / "dist").mkdir()
     for name in ("xstefaland-1.2.0.tar.gz", "xstefaland-1.2.0-py3-none-any.whl"):
