@@ -136,7 +136,8 @@ def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bring vectors along the last axis to length 1."""
     length = np.sqrt((values**2).sum(-1, keepdims=True))
     out = np.full_like(values, np.nan)
-    return np.divide(values, length, out=out, where=length > 0)
+    np.divide(values, length, out=out, where=length > 0)
+    return out
 
 
 def _frame(table: str | Path | pd.DataFrame, site: str) -> pd.DataFrame:

@@ -7,6 +7,8 @@ these columns by name.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -104,9 +106,10 @@ def with_embeddings(ds: xr.Dataset, embeddings: xr.DataArray) -> xr.Dataset:
 
 def _checked(ds: xr.Dataset, embeddings: xr.DataArray) -> xr.DataArray:
     """Refuse what cannot be brought to a Dataset, with every reason."""
-    if not isinstance(embeddings, xr.DataArray) or not embeddings.ndim:
+    given: object = embeddings
+    if not isinstance(given, xr.DataArray) or not given.ndim:
         raise InputError(
-            f"embeddings={type(embeddings).__name__} is not possible; pass a DataArray "
+            f"embeddings={type(given).__name__} is not possible; pass a DataArray "
             "with dims (site, embedding) or (site, time, embedding)"
         )
     *dims, last = embeddings.transpose(..., _last(ds, embeddings)).dims
@@ -147,5 +150,5 @@ def _last(ds: xr.Dataset, embeddings: xr.DataArray) -> object:
     return own[-1] if own else embeddings.dims[-1]
 
 
-def _labels(ds: xr.Dataset, dims: list[str]) -> list[object]:
+def _labels(ds: xr.Dataset, dims: list[Hashable]) -> list[object]:
     return [ds.indexes[dim][0] for dim in dims if dim in ds.indexes]

@@ -63,7 +63,8 @@ class Scratch(nn.Module):
         for layer in self.layers:
             tokens = layer(tokens)
         own = self.norm(tokens[:, WINDOW:-1])
-        return own.reshape(count, -1, own.shape[-1])[:, :days]
+        out: Tensor = own.reshape(count, -1, own.shape[-1])[:, :days]
+        return out
 
 
 class Direct(Scratch):

@@ -75,7 +75,8 @@ def given_embeddings(
             f"embeddings= lack {len(lacking)} sites with observations, such as "
             f"{lacking[:5]}; leave these out with `sites=`, or give them vectors"
         )
-    what = str(embeddings.attrs.get("source", embeddings.name or UNNAMED))
+    name = embeddings.name
+    what = str(embeddings.attrs.get("source", UNNAMED if name is None else name))
     width = next(iter(cache.values())).shape[-1]
     return Given(External(name=what, width=width, daily=TIME in embeddings.dims), cache)
 

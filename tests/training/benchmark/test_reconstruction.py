@@ -82,6 +82,6 @@ def test_an_encoder_that_left_nobody_out(tmp_path: Path):
 
 def test_neighbours_are_training_sites():
     """The nearest ones first, none of those held out."""
-    table = pd.DataFrame({"lat": [0.0, 1, 2, 3, 50], "lon": 0.0})
-    near = _nearest(table, np.array([1]), np.array([0, 3, 4]))
-    assert near.tolist() == [[0, 3, 4]]
+    table = pd.DataFrame({"lat": [0.0, 1, 2, 3, 50, np.nan], "lon": 0.0})
+    near = _nearest(table, np.array([1]), np.array([5, 0, 3, 4]))
+    assert near.tolist() == [[0, 3, 4, 5]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,14 +74,13 @@ class RegionalHbv:
     def _grouped(self, task: Task) -> list[Sites]:
         """Cluster the training sites; one region where positions are not known."""
         every = [(r, int(row)) for r in task.records for row in r.rows("train")]
-        place = _positions(every)
-        known = [
-            s for s, ok in zip(every, np.isfinite(place).all(1), strict=True) if ok
-        ]
+        there = np.flatnonzero(np.isfinite(_positions(every)).all(1))
+        known = [every[number] for number in there]
         count = min(self.regions, len(known) // 3)
         if count < 2:
             return [every]
-        label = splits.spatial_blocks(*_positions(known).T, folds=count).values
+        latitude, longitude = _positions(known).T
+        label = splits.spatial_blocks(latitude, longitude, folds=count).values
         parts = [np.flatnonzero(label == k) for k in range(count)]
         return [[known[i] for i in part] for part in parts if len(part)]
 
@@ -180,7 +180,7 @@ def _efficiencies(
         flow = _run(task, weather, _logits(shares[first : first + step]), warm)
         error = np.nansum((flow - truth) ** 2, -1)
         scores.append(1 - error / np.maximum(total, 1e-9))
-    return np.clip(np.concatenate(scores), -1, 1)
+    return np.asarray(np.clip(np.concatenate(scores), -1, 1))
 
 
 def _run(task: Task, weather: Tensor, logits: Tensor, warm: int) -> NDArray[np.float64]:
@@ -193,7 +193,7 @@ def _run(task: Task, weather: Tensor, logits: Tensor, warm: int) -> NDArray[np.f
         dynamic=(),
     )
     values = getattr(fluxes, FLUXES[task.target.name])[warm:]
-    return values.T.reshape(sites * sets, -1).numpy().reshape(sets, sites, -1)
+    return np.asarray(values.T.numpy().reshape(sets, sites, -1))
 
 
 def _simulated(
@@ -209,7 +209,7 @@ def _simulated(
         weather = _weather(task, records, rows)
         own = near([(records, int(row)) for row in rows])
         logits = _logits(sets[own])
-        options = {"components": 1, "dynamic": ()}
+        options: dict[str, Any] = {"components": 1, "dynamic": ()}
         spun = simulate_lean(weather[:SPINUP_DAYS], logits, **options).states
         fluxes = simulate_lean(weather, logits, initial_states=spun, **options)
         flow = getattr(fluxes, FLUXES[task.target.name]).T.numpy()

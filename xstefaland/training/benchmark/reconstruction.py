@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -216,7 +217,9 @@ def _nearest(
     table: pd.DataFrame, held: NDArray[np.int64], train: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Rows of the nearest training sites of each one ``(site, neighbour)``."""
-    points = np.nan_to_num(points_on_sphere(table["lat"], table["lon"])[0], nan=9.0)
+    points = np.nan_to_num(
+        points_on_sphere(*table[["lat", "lon"]].to_numpy().T)[0], nan=9.0
+    )
     along = points[held] @ points[train].T
     count = min(NEIGHBOURS, len(train))
     order = np.argsort(-along, 1, kind="stable")[:, :count]
@@ -240,8 +243,9 @@ def _of_variable(
     if not np.isfinite(column[own]).any():
         return pd.DataFrame()
     attributes = prepared.attributes.values.reshape(len(values), -1)[own]
+    model: Any = encoder.model()
     truth, guesses = fill_hidden(
-        encoder.model(),
+        model,
         variable,
         columns,
         values[own],

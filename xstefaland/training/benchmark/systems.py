@@ -54,7 +54,7 @@ class Head:
         source, cache = self._source(work)
         width = _width(source)
         config = choices.head_config(work.task, self.head, width, causal=False)
-        if config.embeds and cache is None:
+        if config.embeds and not isinstance(self.encoder, Vectors):
             cache = _embedded(work, self.encoder)
         version = Version(None, cache, channels=_channels(work, config))
         updates = work.settings.updates

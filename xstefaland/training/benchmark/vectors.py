@@ -72,7 +72,8 @@ def given(array: xr.DataArray) -> Vectors:
     def find(task: Task) -> Cache:
         return {r.name: _of_records(daily, labels.get_indexer, r) for r in task.records}
 
-    name = str(array.attrs.get("source", array.name or UNNAMED))
+    own = UNNAMED if array.name is None else array.name
+    name = str(array.attrs.get("source", own))
     return Vectors(name, bool(days), find)
 
 
