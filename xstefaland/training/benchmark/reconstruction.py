@@ -217,10 +217,9 @@ def _nearest(
     table: pd.DataFrame, held: NDArray[np.int64], train: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Rows of the nearest training sites of each one ``(site, neighbour)``."""
-    points = np.nan_to_num(
-        points_on_sphere(*table[["lat", "lon"]].to_numpy().T)[0], nan=9.0
-    )
-    along = points[held] @ points[train].T
+    latitude, longitude = table[["lat", "lon"]].to_numpy().T
+    points = points_on_sphere(latitude, longitude)[0]
+    along = np.nan_to_num(points[held] @ points[train].T, nan=-2.0)  # unknown: last
     count = min(NEIGHBOURS, len(train))
     order = np.argsort(-along, 1, kind="stable")[:, :count]
     return np.asarray(train[order], np.int64)
