@@ -206,7 +206,7 @@ def test_probabilities_are_learned_by_their_likelihood():
 @pytest.mark.parametrize(
     ("loss", "target", "match"),
     [
-        ("huber", None, "there are nse, mse, kge, log"),
+        ("huber", None, "there are nse, mse, kge, kge_alone, log"),
         ("cross_entropy", None, "are of probabilities alone"),
         ("kge", SHARE, "whose loss is 'cross_entropy'"),
     ],

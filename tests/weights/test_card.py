@@ -69,7 +69,7 @@ def test_optional_entries_have_defaults() -> None:
         ({"name": ""}, "`name` is empty"),
         ({"encoder": None}, "must name its `encoder`"),
         ({"targets": ()}, "must list its `targets`"),
-        ({"kind": "encoder"}, "has no `encoder` and no `targets`"),
+        ({"kind": "encoder"}, "has no `encoder`, no `external` and no `targets`"),
         ({"quantiles": (0.9, 0.1)}, "must rise and lie between 0 and 1"),
         ({"quantiles": (0.5, 1.0)}, "must rise and lie between 0 and 1"),
         ({"spinup_days": -1}, "`spinup_days` is negative: -1"),
@@ -244,7 +244,10 @@ def test_readings_come_back() -> None:
     ("changes", "message"),
     [
         ({"transform": "sqrt"}, "transform 'sqrt'; there are linear, log1p, logit"),
-        ({"loss": "mae"}, "loss 'mae'; there are nse, mse, kge, log, cross_entropy"),
+        (
+            {"loss": "mae"},
+            "loss 'mae'; there are nse, mse, kge, kge_alone, log, cross_entropy",
+        ),
         ({"depth": -0.1}, "negative depth: -0.1"),
     ],
 )
