@@ -83,7 +83,12 @@ VARIANTS = {
     "memoryonly": Variant(masked=0.0, memory=1.0),
     "single": Variant(families=False),
     "stretches": Variant(memory=1.0, stretches=True),
+    "long": Variant(memory=1.0, steps=4800),
 }
+VARIANTS["wide"] = replace(
+    VARIANTS["memory"],
+    settings=replace(VARIANTS["memory"].settings, model={"d_model": 256, "ffn": 512}),
+)
 
 
 class Run:

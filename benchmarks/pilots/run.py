@@ -40,19 +40,19 @@ def outcome(runs: Path, job: str) -> Path:
     return runs / "heads" / "-".join(rest) / "scores.csv"
 
 
-def pending(runs: Path) -> list[str]:
+def pending(runs: Path, queue: str) -> list[str]:
     """Jobs that are neither done nor failed, in order."""
-    lines = (runs / "queue.txt").read_text().splitlines()
+    lines = (runs / queue).read_text().splitlines()
     failed = runs / "failed.txt"
     bad = set(failed.read_text().splitlines()) if failed.exists() else set()
     jobs = [x.strip() for x in lines if x.strip() and not x.startswith("#")]
     return [j for j in jobs if j not in bad and not outcome(runs, j).exists()]
 
 
-def work(runs: Path, data: Path) -> None:
+def work(runs: Path, data: Path, queue: str) -> None:
     """Run jobs for ever."""
     while True:
-        jobs = pending(runs)
+        jobs = pending(runs, queue)
         if not jobs:
             time.sleep(PENDING_SECONDS)
             continue
@@ -79,7 +79,7 @@ def run_job(runs: Path, data: Path, job: str) -> None:
 
     from benchmarks.pilots import encoders, heads
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     kind, *rest = job.split()
     if kind == "encoder":
         encoders.train(runs, data, rest[0], int(rest[1]))
@@ -93,6 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, default=Path("runs/pilots"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--queue", default="queue.txt")
     parser.add_argument("--job")
     arguments = parser.parse_args()
     if not ALLOCATION.keys() <= os.environ.keys():  # it is read when a process starts
@@ -101,7 +102,7 @@ def main() -> None:
     if arguments.job:
         run_job(arguments.runs, arguments.data, arguments.job)
     else:
-        work(arguments.runs, arguments.data)
+        work(arguments.runs, arguments.data, arguments.queue)
 
 
 if __name__ == "__main__":
