@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 import warnings
@@ -277,10 +278,12 @@ def _are_kelvin(warning: warnings.WarningMessage) -> bool:
 def test_a_small_worker_gets_through_a_large_grid(tmp_path: Any) -> None:
     """Memory follows the chunk: a worker that could not hold the grid predicts it.
 
-    The weather of the grid takes 1.6 times the memory that the worker may use.
+    The weather of the grid takes 2.8 times the memory that the worker may use before
+    its nanny kills it: it is the same process in the end, and it never held half of
+    the grid.
     """
     distributed = pytest.importorskip("distributed")
-    limit, chunks, cells, days = 1_250_000_000, 60, 400, 3652
+    limit, chunks, cells, days = 1_500_000_000, 120, 400, 3652
     weights = tiny_weights(tmp_path / "encoder.safetensors", layers=1)
     head = tiny_head(weights, path=tmp_path / "head.safetensors")
     shape = (days, chunks, cells)
@@ -299,7 +302,7 @@ def test_a_small_worker_gets_through_a_large_grid(tmp_path: Any) -> None:
     grid = xr.Dataset(data, coords)
     masked = xr.DataArray(place < 2, dims="lon")  # two cells of 400 are land
     grid = grid.where(masked)
-    assert grid.nbytes > 1.6 * limit
+    assert grid.nbytes > 2.8 * limit
     with (
         distributed.LocalCluster(
             n_workers=1,
@@ -309,13 +312,16 @@ def test_a_small_worker_gets_through_a_large_grid(tmp_path: Any) -> None:
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
+        (first,) = client.run(os.getpid).values()
         for name in list(grid.data_vars):
             grid[name].attrs = dict(data[name][2])
         flow = xstefaland.predict(grid, ["streamflow"], head=head, weights=weights)
         found = flow.mean("time").compute()
+        (last,) = client.run(os.getpid).values()
         (peak,) = client.run(peak_of_this_process).values()
     assert int(found.streamflow.notnull().sum()) == 2 * chunks
-    assert peak < limit
+    assert last == first
+    assert peak < grid.nbytes / 2
 
 
 def peak_of_this_process() -> int:
