@@ -148,6 +148,13 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
     )
     pretrain.add_argument("--steps", type=int, required=True, help="updates in all")
     pretrain.add_argument("--batch-size", type=int, help="windows per update")
+    pretrain.add_argument(
+        "--leave-out",
+        type=Path,
+        metavar="FILE",
+        help="gauge numbers or labels of sites, one a line, that are left out by place "
+        "in every source; default: a draw of a tenth of all places",
+    )
     _training_arguments(pretrain)
     finetune = kinds.add_parser("finetune", help="a head, on your own observations")
     input_arguments(finetune)

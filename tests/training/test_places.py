@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics.pairwise import haversine_distances
 
-from xstefaland.training.places import left_out_sites, place_cells
+from xstefaland.training.places import kept_apart, left_out_sites, named_sites, place_cells
 
 
 @pytest.fixture
@@ -124,3 +124,16 @@ def test_sites_of_unknown_position_are_places_of_their_own(sites: pd.DataFrame) 
     assert set(role[::3]) == {"train", "held out"}
     nowhere = sites.assign(lat=np.nan, lon=np.nan, gauge="")
     assert set(left_out_sites(nowhere, 0.2, 0)) == {"train", "held out"}
+
+
+def test_named_sites_are_meant_in_every_source(sites: pd.DataFrame) -> None:
+    """By gauge number or by label; their neighbours are dropped."""
+    table = sites.assign(source=sites["site"].str[:1])
+    assert table["site"][named_sites(table, ["7"])].tolist() == ["a-7", "b-7"]
+    alone = table.assign(gauge="")
+    assert alone["site"][named_sites(alone, ["7", ""])].tolist() == ["a-7", "b-7"]
+    held = table["site"] == "a-7"
+    role = kept_apart(table, held)
+    assert role[table["site"] == "b-7"].tolist() == ["dropped"]  # the same gauge
+    assert role[held].tolist() == ["held out"]
+    assert (role == "train").sum() > 280

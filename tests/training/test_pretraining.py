@@ -169,6 +169,24 @@ def test_another_configuration_does_not_continue_a_run(
         pretrain(corpus, tmp_path / "run", other)
 
 
+def test_named_sites_are_left_out_in_place_of_a_draw(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    """They alone are held out; a run goes on with the same ones only."""
+    table = corpus.sites[corpus.sites["source"] == "long"]
+    labels = tuple(table["site"].str.removeprefix("long-").iloc[:2])
+    run = settings(1, left_out=labels)
+    role = roles(corpus, run)
+    held = corpus.sites["site"][role == "held out"]
+    assert set(held) == {n for n in corpus.sites["site"] if n.endswith(labels)}
+    pretrain(corpus, tmp_path / "run", run)
+    pretrain(corpus, tmp_path / "run", settings(2, left_out=labels))
+    with pytest.raises(InputError, match="left out other places: left_out differ"):
+        pretrain(corpus, tmp_path / "run", settings(3))
+    with pytest.raises(InputError, match="names no site of the corpus"):
+        roles(corpus, settings(1, left_out=("nowhere",)))
+
+
 def test_scaling_comes_from_training_sites_only(corpus: Corpus) -> None:
     """Huge values at left-out sites do not move the statistics; a training one does."""
     run = settings(1, share_left_out=0.3)

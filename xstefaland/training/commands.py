@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -54,7 +55,7 @@ def run_pretrain(given: argparse.Namespace) -> Weights:
     """Pretrain an encoder as a command line asks, or go on with it.
 
     The corpus and the run are kept in the folder. Sites left out by place are listed
-    in the card.
+    in the card: those of a draw, or those that are named.
 
     Parameters
     ----------
@@ -76,6 +77,7 @@ def run_pretrain(given: argparse.Namespace) -> Weights:
     settings = Pretraining(
         steps=given.steps,
         seed=given.seed,
+        left_out=_named(given.leave_out),
         **{k: v for k, v in sizes.items() if v is not None},
     )
     reached: dict[str, float] = {}
@@ -97,6 +99,16 @@ def run_pretrain(given: argparse.Namespace) -> Weights:
         folder=given.folder,
         dtype="float32",
     )
+
+
+def _named(path: Path | None) -> tuple[str, ...]:
+    """Read the sites to leave out, one a line; none without a file."""
+    if path is None:
+        return ()
+    names = tuple(path.read_text(encoding="utf-8").split())
+    if not names:
+        raise InputError(f"--leave-out {path}: it is empty; write a site on each line")
+    return names
 
 
 def _sources(names: Sequence[str] | None) -> list[Source]:

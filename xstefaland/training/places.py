@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from itertools import product
 
 import numpy as np
@@ -122,6 +123,53 @@ def left_out_sites(
     ['held out', 'dropped', 'train']
     """
     held = place_cells(sites).map(lambda cell: _draw(cell, seed) < share)
+    return kept_apart(sites, held, radius)
+
+
+def named_sites(sites: pd.DataFrame, names: Collection[str]) -> pd.Series:
+    """Mark sites of all sources by their names.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        Of a corpus: as :func:`site_table` gives it, with the ``source`` of each.
+    names : collection of str
+        Gauge numbers, or labels within a source.
+
+    Returns
+    -------
+    pandas.Series
+        True per row of `sites` that is meant.
+
+    Examples
+    --------
+    >>> table = {"site": ["us-0101", "us-x7"], "source": "us", "gauge": ["0101", ""]}
+    >>> named_sites(pd.DataFrame(table), ["x7", "0102"]).tolist()
+    [False, True]
+    """
+    pairs = zip(sites["site"], sites["source"], strict=True)
+    labels = pd.Series([s.removeprefix(f"{n}-") for s, n in pairs], sites.index)
+    return labels.isin(names) | sites["gauge"].isin(set(names) - {""})
+
+
+def kept_apart(sites: pd.DataFrame, held: pd.Series, radius: float = 10.0) -> pd.Series:
+    """Name the part of every site in training, where some are held out.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        As :func:`site_table` gives it, of all sources together.
+    held : pandas.Series of bool
+        The sites that are held out.
+    radius : float
+        Distance [km] within which sites are dropped too; so are those with the same
+        gauge number in the same country.
+
+    Returns
+    -------
+    pandas.Series
+        ``"train"``, ``"held out"`` or ``"dropped"`` per row of `sites`.
+    """
     too_near = _near(sites, held, radius) | _same_gauge(sites, held)
     role = np.where(held, "held out", np.where(too_near, "dropped", "train"))
     return pd.Series(role, index=sites.index, name="role")

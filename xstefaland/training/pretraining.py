@@ -29,7 +29,7 @@ from xstefaland.training.corpus import (
 from xstefaland.training.epochs import YEAR, Epochs
 from xstefaland.training.losses import autoencoder_loss
 from xstefaland.training.memory import ReadOut, Targets
-from xstefaland.training.places import left_out_sites
+from xstefaland.training.places import kept_apart, left_out_sites, named_sites
 from xstefaland.training.rendering import Rendering, Shown, render
 
 LOGGED = {  # skewed variables are scaled after log1p
@@ -48,6 +48,8 @@ LOGGED = {  # skewed variables are scaled after log1p
 }
 _BATCHES, _UPDATES = 1, 2  # streams of random numbers
 LOG_EVERY = 20  # updates
+HOLDOUT = ("share_left_out", "left_out_seed", "left_out")
+"""Settings that say where a run is not trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,9 @@ class Pretraining:
         Of the draw of those places. With 9 every source of the bundled weights has
         sites in them, 77 CAMELS-US basins and 14 stations with a year of soil moisture
         among them (chosen before training).
+    left_out : tuple of str
+        Gauge numbers, or labels of sites, that are held out in every source in place of
+        such a draw.
     epoch_windows : int
         Windows of an epoch; sources share them by their weights.
     causal_share : float
@@ -107,6 +112,7 @@ class Pretraining:
     memory_weight: float = 1.0
     share_left_out: float = 0.1
     left_out_seed: int = 9
+    left_out: tuple[str, ...] = ()
     epoch_windows: int = 8192
     causal_share: float = 0.25
     precision: str = "bfloat16"
@@ -162,7 +168,21 @@ def _entry(name: str, values: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def roles(corpus: Corpus, settings: Pretraining) -> pd.Series:
-    """Role of each corpus site: "train", "held out" or "dropped"."""
+    """Role of each corpus site: "train", "held out" or "dropped".
+
+    Raises
+    ------
+    InputError
+        When `settings` names sites to leave out of which the corpus has none.
+    """
+    if settings.left_out:
+        held = named_sites(corpus.sites, settings.left_out)
+        if not held.any():
+            raise InputError(
+                f"left_out={settings.left_out[:3]}... names no site of the corpus; its "
+                f"gauges are such as {corpus.sites['gauge'].tolist()[:3]}"
+            )
+        return kept_apart(corpus.sites, held)
     return left_out_sites(corpus.sites, settings.share_left_out, settings.left_out_seed)
 
 
@@ -399,6 +419,7 @@ class Run:
                 "corpus; give another `folder=`, or delete the checkpoint to start "
                 "again."
             )
+        self._refuse_other_places(state["settings"])
         networks.load_state_dict(state["networks"])
         self.optimiser.load_state_dict(state["optimiser"])
         for name, value in state["position"].items():
@@ -408,6 +429,18 @@ class Run:
             whole = [line for line in lines if line.endswith("\n")]
             kept = [each for each in whole if json.loads(each)["step"] <= self.step]
             self._log.write_text("".join(kept))
+
+    def _refuse_other_places(self, had: Mapping[str, Any]) -> None:
+        """Refuse to go on with a run that was trained where this one is not to be."""
+        stands = asdict(self.settings) | {"left_out": list(self.settings.left_out)}
+        before = {"left_out": ()} | dict(had)  # runs begun before it could be named
+        before["left_out"] = list(before["left_out"])
+        other = [name for name in HOLDOUT if before[name] != stands[name]]
+        if other:
+            raise InputError(
+                f"{str(self._checkpoint)!r} left out other places: {', '.join(other)} "
+                "differ. Give another `folder=`, or the settings of that run."
+            )
 
 
 def encode(model: StefaLand, shown: Shown, causal: bool) -> Tensor:
