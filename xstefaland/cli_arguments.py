@@ -42,6 +42,21 @@ def numbers(text: str) -> list[float]:
         raise argparse.ArgumentTypeError(f"{text!r}: write 0.1,0.5,0.9") from None
 
 
+def folds(text: str) -> int | list[int]:
+    """Read how many folds, or which.
+
+    Examples
+    --------
+    >>> folds("3"), folds("0,3"), folds("3,")
+    (3, [0, 3], [3])
+    """
+    try:
+        found = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write 3, or 0,3") from None
+    return found if "," in text else found[0]
+
+
 def names(text: str) -> list[str]:
     """Read ``streamflow,soil_moisture``."""
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -108,12 +123,23 @@ def benchmark_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``benchmark`` takes."""
     parser.add_argument("name", nargs="?", help="the benchmark; --list shows all")
     parser.add_argument("--data", type=Path, help="folder of data")
-    parser.add_argument("--folds", type=int, help="run only the first so many folds")
+    parser.add_argument(
+        "--folds",
+        type=folds,
+        metavar="N|A,B,...",
+        help="the first so many folds, or these: 0,3 or 3,",
+    )
     parser.add_argument("--seeds", type=int, default=1, help="runs of each system")
     parser.add_argument(
         "--systems", nargs="+", metavar="SYSTEM", help="some; --list shows all"
     )
-    parser.add_argument("--encoder", help="name or path; default: the registry's")
+    parser.add_argument(
+        "--encoder",
+        nargs="+",
+        metavar="FILE",
+        help="names or paths; each fold takes the one that left out most of its sites; "
+        "default: the registry's",
+    )
     parser.add_argument("--device", help="where networks are trained: cpu, cuda, auto")
     parser.add_argument("--quick", action="store_true", help="does it work at all?")
     parser.add_argument(

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics.pairwise import haversine_distances
 
-from xstefaland.training.places import kept_apart, left_out_sites, named_sites, place_cells
+from xstefaland.training.places import (
+    kept_apart,
+    left_out_sites,
+    named_sites,
+    place_cells,
+)
 
 
 @pytest.fixture

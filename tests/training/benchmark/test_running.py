@@ -93,8 +93,66 @@ def test_every_system_on_every_site(encoder, tmp_path: Path, every):
     assert (outcome.scores["site"].map(folds) == outcome.scores["fold"]).all()
     linear = outcome.scores.query("system == 'linear'")
     assert linear["nse"].median() > 0.8  # averages of three days are among its features
-    assert not (tmp_path / "streamflow" / "embeddings").exists()
+    assert not list(tmp_path.glob("streamflow/*/embeddings"))
     assert outcome.about["scored"] == 9
+
+
+def without(encoder: Weights, path: Path, *sites: int) -> Weights:
+    """The same encoder, whose card says that it was not trained at some gauges."""
+    left_out = tuple(f"archive-site{number:03d}" for number in sites)
+    card = replace(encoder.card, name=path.stem, left_out=left_out)
+    return weights.save(path.with_suffix(".safetensors"), encoder.tensors(), card)
+
+
+def test_each_fold_has_an_encoder_that_never_saw_it(encoder, tmp_path: Path):
+    """What it saw is not scored by any system; a fold without one is refused."""
+    protocol = replace(FLOW, split=in_order, in_corpus=True)
+    few = ["resconn", "ablation", "linear"]
+    first = without(encoder, tmp_path / "first", 0, 1, 2, 3)
+    second = without(encoder, tmp_path / "second", 3, 4)
+    message = r"fold 2: none of its 3 sites .*\n.*train an encoder that leaves them out"
+    with pytest.raises(InputError, match=message):
+        run(protocol, (first, second), tmp_path / "runs", systems=few)
+    outcome = run(protocol, (second, first), tmp_path / "runs", systems=few, folds=2)
+    sites = outcome.scores.groupby(["system", "fold"])["site"].nunique()
+    assert sites.unstack().to_numpy().tolist() == [[3, 2]] * 3
+    assert not set(outcome.scores["site"]) & {"mine-site005"}
+    about = [outcome.about[name] for name in ("unseen", "scored", "asked")]
+    assert about == [5, 5, 6]
+    assert "second (sha256" in outcome.about["encoder"]
+    page = write(outcome, tmp_path / "page").read_text()
+    assert "trained at none of the 5 scored sites; the other 1 of these folds" in page
+    heads = {
+        fold: weights.load(next((tmp_path / "runs").glob(f"*/*fold{fold}-resconn/*s")))
+        for fold in (0, 1)
+    }
+    read = {fold: head.card.encoder.sha256 for fold, head in heads.items()}
+    assert read == {0: first.sha256, 1: second.sha256}
+    (cost,) = (tmp_path / "runs").glob("*/seed0-fold0-resconn/cost.json")
+    spent = json.loads(cost.read_text())
+    assert 0 < spent["training"] < spent["processor"]
+    again = {"systems": few, "folds": [1]}
+    with pytest.raises(InputError, match="holds another run: encoders differ"):
+        run(
+            protocol,
+            without(encoder, tmp_path / "third", 4),
+            tmp_path / "runs",
+            **again,
+        )
+    assert len(run(protocol, second, tmp_path / "runs", **again).scores) == 6
+    with pytest.raises(InputError, match=r"folds=\[7\]: \[7\] are none; there are"):
+        run(protocol, second, tmp_path / "runs", folds=[7])
+
+
+def test_encoders_of_one_run_read_the_same(encoder, tmp_path: Path):
+    """Others are refused, and none at all."""
+    other = tiny_weights(tmp_path / "other.safetensors", attributes=("elevation",))
+    with pytest.raises(InputError, match="tiny read other variables than tiny"):
+        run(FLOW, [encoder, other], tmp_path)
+    with pytest.raises(InputError, match=r"encoder=\[\] names none"):
+        run(FLOW, [], tmp_path)
+    with pytest.raises(InputError, match="fills with one encoder"):
+        run(PROTOCOLS["reconstruction"], [encoder, other], tmp_path)
 
 
 def test_observations_of_sites_held_out_change_nothing(encoder, tmp_path: Path):
@@ -274,7 +332,7 @@ def test_heads_are_kept_and_answer(encoder, tmp_path: Path):
         own = encoder
         if system in ("ablation", "zero"):
             kind = {"ablation": "random", "zero": "zero"}[system]
-            own = tmp_path / "streamflow" / f"encoder-{kind}.safetensors"
+            (own,) = tmp_path.glob(f"streamflow/*/encoder-{kind}.safetensors")
         more = {}
         if system == "attribute-vectors":
             assert "stand-in" in head.card.external.name

@@ -6,7 +6,7 @@ fold for every row, -1 for sites that are never held out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xstefaland import splits
+from xstefaland.errors import InputError
 from xstefaland.training.places import COUNTRIES
+from xstefaland.weights.files import Weights
 
 Folds = NDArray[np.int64]
 Split = Callable[[pd.DataFrame], Folds]
@@ -110,6 +112,49 @@ def places(sites: pd.DataFrame, radius_km: float = 10.0) -> xr.DataArray:
         sites[name].to_numpy() for name in ("lat", "lon", "gauge")
     )
     return splits.same_place(latitude, longitude, gauge, radius_km=radius_km)
+
+
+def some(asked: int | Sequence[int] | None, folds: Folds) -> list[int]:
+    """Choose of the folds that there are.
+
+    Parameters
+    ----------
+    asked : int or sequence of int, optional
+        So many, the first ones; or these; default: all.
+    folds : array of int
+        Of every site, -1 for none.
+
+    Raises
+    ------
+    InputError
+        For folds that there are not.
+
+    Examples
+    --------
+    >>> folds = np.array([2, 0, 1, -1])
+    >>> some(2, folds), some([2], folds), some(None, folds)
+    ([0, 1], [2], [0, 1, 2])
+    """
+    there = [int(fold) for fold in np.unique(folds[folds >= 0])]
+    if asked is None or isinstance(asked, int):
+        return there[:asked]
+    if unknown := sorted(set(asked) - set(there)):
+        raise InputError(f"folds={list(asked)}: {unknown} are none; there are {there}")
+    return list(dict.fromkeys(asked))
+
+
+def unseen(sites: pd.DataFrame, encoder: Weights) -> NDArray[np.bool_]:
+    """Tell which sites are among those that an encoder's card lists as left out.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        With the ``label`` of each in its Dataset.
+    encoder : Weights
+        Its card has them as ``"<source>-<label>"``, whatever the sources.
+    """
+    left_out = {site.rsplit("-", 1)[-1] for site in encoder.card.left_out}
+    return sites["label"].isin(left_out).to_numpy()
 
 
 def roles(folds: Folds, number: int, place: xr.DataArray) -> NDArray[np.str_]:

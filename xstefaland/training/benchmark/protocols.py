@@ -48,6 +48,9 @@ class Protocol:
         Columns of sites beside the catalogue's.
     apart : float
         Sites within this distance of a held-out one [km] are not trained on.
+    in_corpus : bool
+        Whether encoders are trained on these archives: then only those sites are scored
+        that the encoder's card lists as left out.
     settings : Finetuning
         Budget of every system that is trained by gradient.
     published : str, optional
@@ -89,6 +92,7 @@ class Protocol:
     skip: int = 365
     extra: tuple[str, ...] = ()
     apart: float = 10.0
+    in_corpus: bool = False
     settings: Finetuning = field(default_factory=Finetuning)
     published: str | None = None
     note: str = ""
@@ -146,6 +150,7 @@ _ALL = (
         data=_CAMELS,
         targets=_FLOW,
         split=holdouts.listed("camels-pub"),
+        in_corpus=True,
         systems=_FLOW_SYSTEMS,
         scores=_FLOW_SCORES,
         period=_PUB,
@@ -159,6 +164,7 @@ _ALL = (
         data=_CAMELS,
         targets=_FLOW,
         split=holdouts.listed("camels-pur"),
+        in_corpus=True,
         systems=_FLOW_SYSTEMS,
         scores=_FLOW_SCORES,
         period=_PUB,
@@ -172,6 +178,7 @@ _ALL = (
         data=_CAMELS,
         targets=_FLOW,
         split=holdouts.listed("camels-pub"),
+        in_corpus=True,
         systems=(
             "resconn",
             "resconn-feedforward",
@@ -193,6 +200,7 @@ _ALL = (
         data=_one("caravan", datasets.caravan),
         targets=_FLOW,
         split=holdouts.at_random(3),
+        in_corpus=True,
         systems=_MOISTURE_SYSTEMS,
         scores=("rmse", "ubrmse", "corr"),
         minimum_days=60,
@@ -207,6 +215,7 @@ _ALL = (
         data=_one("caravan", datasets.caravan),
         targets=_FLOW,
         split=holdouts.by_continent,
+        in_corpus=True,
         systems=_MOISTURE_SYSTEMS,
         scores=("rmse", "ubrmse", "corr"),
         minimum_days=60,
@@ -221,6 +230,7 @@ _ALL = (
         data=_abroad,
         targets=_FLOW,
         split=holdouts.by_country,
+        in_corpus=True,
         systems=_FLOW_SYSTEMS,
         scores=_FLOW_SCORES,
         period=slice("1990-10-01", "2003-09-30"),
@@ -233,6 +243,7 @@ _ALL = (
         data=_one("uscrn", datasets.uscrn),
         targets={"soil_moisture": "soil_moisture"},
         split=holdouts.at_random(5),
+        in_corpus=True,
         systems=_MOISTURE_SYSTEMS,
         scores=("ubrmse", "rmse", "corr"),
         period=slice("2009-01-01", "2024-04-30"),
@@ -246,6 +257,7 @@ _ALL = (
         data=_one("uscrn", datasets.uscrn),
         targets={"soil_moisture": "soil_moisture"},
         split=holdouts.west_of(-105),
+        in_corpus=True,
         systems=_MOISTURE_SYSTEMS,
         scores=("ubrmse", "rmse", "corr"),
         period=slice("2009-01-01", "2024-04-30"),
@@ -259,6 +271,7 @@ _ALL = (
         data=_soils,
         targets={"clay": "clay", "sand": "sand", "silt": "silt"},
         split=holdouts.blocks(5, 100),
+        in_corpus=True,
         systems=_POINT_SYSTEMS,
         scores=("r2", "corr", "rmse"),
         settings=_POINTS,

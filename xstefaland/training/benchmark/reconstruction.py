@@ -30,6 +30,7 @@ from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.requirements import Requirements
 from xstefaland.options import set_options
 from xstefaland.splits.places import points_on_sphere
+from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.evaluation import fill_hidden
 from xstefaland.training.places import site_table
@@ -87,8 +88,8 @@ class Reconstruction:
         *,
         encoder: WeightsLike | None = None,
         systems: Sequence[str] | None = None,
-        folds: int | None = None,
-        seeds: int = 1,
+        folds: int | Sequence[int] | None = None,
+        seeds: int | Sequence[int] = 1,
         quick: bool = False,
         progress: bool = True,
     ) -> Outcome:
@@ -101,13 +102,18 @@ class Reconstruction:
                 f"{', '.join(FILLS)}"
             )
         opened, asked = plan_encoder(encoder)
-        archives = self.sources[: QUICK_SOURCES if quick else folds]
+        every = np.arange(len(self.sources))
+        numbers = holdouts.some(QUICK_SOURCES if quick else folds, every)
+        archives = {number: self.sources[number] for number in numbers}
+        seeds = range(seeds) if isinstance(seeds, int) else seeds
         sites = QUICK_SITES if quick else self.sites
         started, tables, places = time.monotonic(), [], []
         self._claim(runs, opened, sites)
-        bar = tqdm(total=len(archives) * seeds, disable=not progress, unit=" archives")
-        for fold, source in enumerate(archives):
-            for seed in range(seeds):
+        bar = tqdm(
+            total=len(archives) * len(seeds), disable=not progress, unit=" archives"
+        )
+        for fold, source in archives.items():
+            for seed in seeds:
                 bar.set_description(source.name)
                 folder = runs / f"{source.name}-seed{seed}"
                 if not (folder / "scores.csv").exists():
@@ -121,8 +127,9 @@ class Reconstruction:
         bar.close()
         if not any(map(len, tables)):
             raise InputError(
-                f"{opened.name} leaves out no site of {[s.name for s in archives]}, so "
-                "nothing can be scored; pass an encoder that does"
+                f"{opened.name} leaves out no site of "
+                f"{[s.name for s in archives.values()]}, so nothing can be scored; "
+                "pass an encoder that does"
             )
         scores = pd.concat([t for t in tables if len(t)], ignore_index=True)
         table = pd.concat([p for p in places if len(p)], ignore_index=True)
@@ -130,7 +137,8 @@ class Reconstruction:
             "encoder": f"{opened.name} (sha256 {opened.sha256[:12]})",
             "unseen": scores["site"].nunique(),
             "scored": scores["site"].nunique(),
-            "data": {s.name: ", ".join(s.files) for s in archives},
+            "asked": scores["site"].nunique(),
+            "data": {s.name: ", ".join(s.files) for s in archives.values()},
             "settings": None,
             "quick": quick,
             "stopped": {},

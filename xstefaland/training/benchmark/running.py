@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import product
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,42 +17,25 @@ from tqdm.auto import tqdm
 from xstefaland.errors import InputError, join_problems
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.inputs.hints import Hints
-from xstefaland.training import choices, static_scores
+from xstefaland.training import choices
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.outcome import Outcome
+from xstefaland.training.benchmark.pieces import Bench, list_pieces, share_done
 from xstefaland.training.benchmark.protocols import Protocol
 from xstefaland.training.benchmark.reconstruction import Reconstruction
 from xstefaland.training.benchmark.systems import SYSTEMS
-from xstefaland.training.benchmark.work import OutOfTime, System, Work
+from xstefaland.training.benchmark.work import System
 from xstefaland.training.finetuning import read_task
-from xstefaland.training.fitting import Predicted, score_sites
 from xstefaland.training.tasks import Task
 from xstefaland.weights.files import Weights
 from xstefaland.weights.opening import WeightsLike
 
 QUICK_SITES, QUICK_UPDATES, QUICK_DAYS = 40, 30, 1461
+Encoders = WeightsLike | list[WeightsLike] | tuple[WeightsLike, ...] | None
 OF_SITES = ("forcing", "attributes", "latitude", "observed", "positions")
 """Arrays of records with a row for each site."""
 HOURS = 3.0
 """Time that a system has for one fold."""
-STOPPED = "stopped.json"
-MINIMUM = 30
-"""Sites with fewer observations to score are not scored."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One system in one round."""
-
-    target: str
-    seed: int
-    fold: int
-    system: str
-
-    @property
-    def folder(self) -> str:
-        """Where it is kept."""
-        return f"{self.target}/seed{self.seed}-fold{self.fold}-{self.system}"
 
 
 def run_benchmark(
@@ -60,10 +43,10 @@ def run_benchmark(
     data: Path,
     runs: Path,
     *,
-    encoder: WeightsLike | None = None,
+    encoder: Encoders = None,
     systems: Sequence[str] | None = None,
-    folds: int | None = None,
-    seeds: int = 1,
+    folds: int | Sequence[int] | None = None,
+    seeds: int | Sequence[int] = 1,
     quick: bool = False,
     own: Mapping[str, System] | None = None,
     hours: float = HOURS,
@@ -79,14 +62,16 @@ def run_benchmark(
         Folder of data.
     runs : Path
         Folder where every piece of work is kept: a run that was broken off goes on.
-    encoder : str, path or Weights, optional
-        Default: the registry's.
+    encoder : str, path or Weights, or several of them, optional
+        Default: the registry's. Each fold is run with the one whose card lists most of
+        its sites as left out of training. Where encoders are trained on the archives of
+        a protocol, the other sites of the fold are not scored, by no system.
     systems : sequence of str, optional
         Of those of the protocol and of `own`; default: the protocol's.
-    folds : int, optional
-        Run only so many of the folds; default: all.
-    seeds : int
-        Runs of every system, with other samples and first weights.
+    folds : int or sequence of int, optional
+        Run only so many of the folds, or these; default: all.
+    seeds : int or sequence of int
+        Runs of every system, with other samples and first weights: so many, or these.
     quick : bool
         A few sites, days and updates: whether it works, not how good it is.
     own : mapping, optional
@@ -105,7 +90,8 @@ def run_benchmark(
     Raises
     ------
     InputError
-        For unknown systems, or data that the protocol cannot read.
+        For unknown systems and folds, data that the protocol cannot read, and a fold
+        at all of whose sites the encoders were trained.
 
     Notes
     -----
@@ -116,38 +102,41 @@ def run_benchmark(
     """
     if isinstance(protocol, Reconstruction):
         return protocol.run(
-            data, runs, encoder=encoder, systems=systems, folds=folds, seeds=seeds,
-            quick=quick, progress=progress,
+            data, runs, encoder=_only(encoder), systems=systems, folds=folds,
+            seeds=seeds, quick=quick, progress=progress,
         )  # fmt: skip
     known = {**SYSTEMS, **(own or {})}
     chosen = _chosen(systems or protocol.systems, known)
-    opened, _ = plan_encoder(encoder)
+    opened = _opened(encoder)
     protocol = _quickened(protocol) if quick else protocol
-    tasks, labels = _tasks(protocol, data, opened, quick)
+    tasks, labels = _tasks(protocol, data, opened[0], quick)
+    numbers = {target: holdouts.some(folds, own) for target, own in labels.items()}
+    encoders = _encoders(protocol, tasks, labels, numbers, opened)
+    bench = Bench(protocol, tasks, labels, encoders, known, runs, hours)
+    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    pieces = list(list_pieces(numbers, chosen, seeds))
     started = time.monotonic()
-    pieces = list(_pieces(labels, chosen, folds, seeds))
-    _claim(runs, protocol, tasks, opened)
+    _claim(bench)
     with tqdm(total=len(pieces), disable=not progress, unit=" runs") as bar:
-        tables = [
-            _done(piece, tasks[piece.target], labels[piece.target], known, protocol,
-                  opened, runs, bar, hours)
-            for piece in pieces
-        ]  # fmt: skip
-    for target, cache in product(tasks, ("embeddings", "channels")):
-        shutil.rmtree(runs / target / cache, ignore_errors=True)
+        tables = [bench.table(piece, bar) for piece in pieces]
+    for folder in ("channels", "encoder-*/embeddings"):
+        for cache in runs.glob(f"*/{folder}"):
+            shutil.rmtree(cache)
+    there = [table for table in tables if table is not None]
+    if not there:
+        raise InputError(f"no system came to an end within hours={hours}; give more")
+    scores = pd.concat(there, ignore_index=True)
+    stopped = [piece for piece, t in zip(pieces, tables, strict=True) if t is None]
+    about = _about(bench, numbers, scores) | {
+        "quick": quick,
+        "stopped": {p.folder: share_done(runs / p.folder) for p in stopped},
+        "hours": hours,
+        "minutes": round((time.monotonic() - started) / 60, 1),
+    }
     sites = [
         task.sites.assign(target=target, fold=labels[target])
         for target, task in tasks.items()
     ]
-    there = [table for table in tables if table is not None]
-    stopped = [piece for piece, t in zip(pieces, tables, strict=True) if t is None]
-    if not there:
-        raise InputError(f"no system came to an end within hours={hours}; give more")
-    scores = pd.concat(there, ignore_index=True)
-    about = _about(protocol, opened, tasks, scores, quick)
-    about["stopped"] = {p.folder: _share(runs / p.folder) for p in stopped}
-    about["hours"] = hours
-    about["minutes"] = round((time.monotonic() - started) / 60, 1)
     return Outcome(protocol, scores, pd.concat(sites, ignore_index=True), about)
 
 
@@ -162,8 +151,10 @@ def _chosen(names: Sequence[str], known: Mapping[str, System]) -> list[str]:
 
 
 def _quickened(protocol: Protocol) -> Protocol:
+    """Shorten it; whether a site was seen before is not asked where nothing is told."""
     updates = min(QUICK_UPDATES, protocol.settings.updates)
-    return replace(protocol, settings=replace(protocol.settings, updates=updates))
+    settings = replace(protocol.settings, updates=updates)
+    return replace(protocol, settings=settings, in_corpus=False)
 
 
 def _tasks(
@@ -212,142 +203,128 @@ def _some_sites(task: Task, folds: holdouts.Folds) -> tuple[Task, holdouts.Folds
     return replace(task, records=records), folds[np.sort(kept)]
 
 
-def _pieces(
-    labels: Mapping[str, holdouts.Folds],
-    systems: Sequence[str],
-    folds: int | None,
-    seeds: int,
-) -> Iterator[Piece]:
-    """Put the work in an order in which a broken run compares all systems."""
-    for seed in range(seeds):
-        for target, own in labels.items():
-            numbers = np.unique(own[own >= 0])[:folds]
-            for fold in numbers:
-                for system in systems:
-                    yield Piece(target, seed, int(fold), system)
-
-
-def _done(
-    piece: Piece,
-    task: Task,
-    folds: holdouts.Folds,
-    known: Mapping[str, System],
-    protocol: Protocol,
-    encoder: Weights,
-    runs: Path,
-    bar: tqdm,
-    hours: float,
-) -> pd.DataFrame | None:
-    """Do a piece of work, or take what it gave from its folder; None: out of time."""
-    folder = runs / piece.folder
-    result = folder / "scores.csv"
-    if not result.exists() and _share(folder) is not None:
-        bar.update()
-        return None
-    if not result.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        bar.set_description(f"{piece.system}, fold {piece.fold}")
-        place = holdouts.places(task.sites, protocol.apart)
-        roles = holdouts.roles(folds, piece.fold, place)
-        if "train" not in roles:
-            raise InputError(
-                f"{protocol.name}: fold {piece.fold} leaves no site to train on; lower "
-                f"apart={protocol.apart} or split otherwise"
-            )
-        round_ = task.with_roles(dict(zip(task.sites["site"], roles, strict=True)))
-        work = Work(
-            round_,
-            encoder,
-            replace(protocol.settings, seed=piece.seed),
-            folder,
-            runs / piece.target,
-            task,
-            _watch(bar, hours),
-        )
-        try:
-            results = known[piece.system].run(work)
-        except OutOfTime as stopped:
-            (folder / STOPPED).write_text(json.dumps({"share": stopped.share}))
-            (folder / "checkpoint.pt").unlink(missing_ok=True)
-            bar.update()
-            return None
-        table = _scored(results, round_, protocol)
-        unfinished = result.with_suffix(".part")
-        table.to_csv(unfinished, index=False)
-        unfinished.rename(result)
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
-    bar.update()
-    return pd.read_csv(result, dtype={"site": str}).assign(
-        target=piece.target, system=piece.system, fold=piece.fold, seed=piece.seed
+def _only(encoder: Encoders) -> WeightsLike | None:
+    """Return the encoder where there may be one alone."""
+    if not isinstance(encoder, list | tuple):
+        return encoder
+    if len(encoder) == 1:
+        return encoder[0]
+    raise InputError(
+        f"encoder= has {len(encoder)} entries; this benchmark fills with one encoder: "
+        "run it for each, in a folder of its own"
     )
 
 
-def _watch(bar: tqdm, hours: float) -> Callable[[float], None]:
-    """Show the share that is done, and stop what takes too long."""
-    end = time.monotonic() + hours * 3600
+def _opened(encoder: Encoders) -> list[Weights]:
+    """Open the encoders, which have to read the same variables."""
+    given: Sequence[WeightsLike | None] = (
+        encoder if isinstance(encoder, list | tuple) else [encoder]
+    )
+    if not given:
+        raise InputError("encoder=[] names none; leave it out for the registry's")
+    opened = list(dict.fromkeys(plan_encoder(each)[0] for each in given))
+    first, *others = opened
+    names = ("forcing", "attributes")
+    unlike = [
+        each.name
+        for each in others
+        if any(each.card.config[n] != first.card.config[n] for n in names)
+    ]
+    if unlike:
+        raise InputError(
+            f"{', '.join(unlike)} read other variables than {first.name}; pass "
+            "encoders of one corpus, or run the folds of each in a folder of their own"
+        )
+    return opened
 
-    def show(share: float) -> None:
-        bar.set_postfix(done=f"{share:.0%}", refresh=False)
-        if share < 1 and time.monotonic() > end:
-            raise OutOfTime(share)
 
-    return show
+def _encoders(
+    protocol: Protocol,
+    tasks: Mapping[str, Task],
+    labels: Mapping[str, holdouts.Folds],
+    numbers: Mapping[str, Sequence[int]],
+    opened: Sequence[Weights],
+) -> dict[tuple[str, int], Weights]:
+    """Give each fold the encoder that was kept from most of its sites."""
+    found, problems = {}, []
+    for target, own in numbers.items():
+        left = [holdouts.unseen(tasks[target].sites, each) for each in opened]
+        for fold in own:
+            held = labels[target] == fold
+            counts = [int(mask[held].sum()) for mask in left]
+            found[target, fold] = opened[int(np.argmax(counts))]
+            if protocol.in_corpus and not max(counts):
+                problems.append(
+                    f"{target}, fold {fold}: none of its {held.sum()} sites is among "
+                    "those that an encoder's card lists as left out"
+                )
+    if problems:
+        raise InputError(
+            join_problems(
+                f"{protocol.name} cannot be scored with "
+                f"{', '.join(each.name for each in opened)}",
+                [*problems, _FIX],
+            )
+        )
+    return found
 
 
-def _share(folder: Path) -> float | None:
-    """How far a piece came that was stopped; None where it was not."""
-    path = folder / STOPPED
-    return float(json.loads(path.read_text())["share"]) if path.exists() else None
+_FIX = (
+    "train an encoder that leaves them out, `xstefaland train pretrain DATA "
+    "--leave-out FILE --steps N --folder DIR` (a site on each line of FILE), and pass "
+    "it besides: `--encoder A.safetensors B.safetensors`; or run other folds, "
+    "`--folds 0,3`"
+)
 
 
-def _scored(results: Predicted, task: Task, protocol: Protocol) -> pd.DataFrame:
-    if task.static:
-        return static_scores.answers(results)
-    return score_sites(results, protocol.scores, skip=protocol.skip, minimum=MINIMUM)
-
-
-def _claim(
-    runs: Path, protocol: Protocol, tasks: Mapping[str, Task], encoder: Weights
-) -> None:
+def _claim(bench: Bench) -> None:
     """Write down what the folder holds, or refuse one that holds another run."""
-    runs.mkdir(parents=True, exist_ok=True)
-    what = {
-        "protocol": protocol.name,
-        "data": {target: task.fingerprint() for target, task in tasks.items()},
-        "encoder": encoder.sha256,
-        "settings": protocol.settings.identity(),
-        "scores": list(protocol.scores),
+    bench.runs.mkdir(parents=True, exist_ok=True)
+    what: dict[str, Any] = {
+        "protocol": bench.protocol.name,
+        "data": {target: task.fingerprint() for target, task in bench.tasks.items()},
+        "settings": bench.protocol.settings.identity(),
+        "scores": list(bench.protocol.scores),
     }
-    path = runs / "run.json"
+    path = bench.runs / "run.json"
     had = json.loads(path.read_text()) if path.exists() else what
     other = [key for key in what if had.get(key) != what[key]]
+    before = had.get("encoders", {})
+    chosen = {f"{t}/{fold}": e.sha256 for (t, fold), e in bench.encoders.items()}
+    if any(before.get(key, sha) != sha for key, sha in chosen.items()):
+        other.append("encoders")
     if other:
         raise InputError(
-            f"runs={str(runs)!r} holds another run: {', '.join(other)} differ. Give "
-            "another folder, or delete it to start anew"
+            f"runs={str(bench.runs)!r} holds another run: {', '.join(other)} differ. "
+            "Give another folder, or delete it to start anew"
         )
-    path.write_text(json.dumps(what, indent=1))
+    path.write_text(json.dumps(what | {"encoders": before | chosen}, indent=1))
 
 
 def _about(
-    protocol: Protocol,
-    encoder: Weights,
-    tasks: Mapping[str, Task],
-    scores: pd.DataFrame,
-    quick: bool,
-) -> dict[str, object]:
-    """Say what was run, and how far the encoder had seen the sites before."""
+    bench: Bench, numbers: Mapping[str, Sequence[int]], scores: pd.DataFrame
+) -> dict[str, Any]:
+    """Say what was run, and how far the encoders had seen the sites before."""
+    used: dict[Weights, list[int]] = {}
+    for (_, fold), encoder in bench.encoders.items():
+        used.setdefault(encoder, []).append(fold)
+    listed: set[str] = set()
+    asked: set[str] = set()
+    for target, task in bench.tasks.items():
+        asked |= set(task.sites["site"][np.isin(bench.folds[target], numbers[target])])
+        for fold in numbers[target]:
+            left = holdouts.unseen(task.sites, bench.encoders[target, fold])
+            listed |= set(task.sites["site"][left & (bench.folds[target] == fold)])
     scored = set(scores["site"])
-    label: dict[str, str] = {}
-    for task in tasks.values():
-        label |= dict(zip(task.sites["site"], task.sites["label"], strict=True))
-    kept_out = {site.rsplit("-", 1)[-1] for site in encoder.card.left_out}
-    unseen = sum(label[site] in kept_out for site in scored)
     return {
-        "encoder": f"{encoder.name} (sha256 {encoder.sha256[:12]})",
-        "unseen": unseen,
+        "encoder": "; ".join(
+            f"{encoder.name} (sha256 {encoder.sha256[:12]})"
+            + (f", folds {sorted(set(folds))}" if len(used) > 1 else "")
+            for encoder, folds in used.items()
+        ),
+        "unseen": len(scored & listed),
         "scored": len(scored),
-        "data": {target: task.fingerprint()[:12] for target, task in tasks.items()},
-        "settings": asdict(protocol.settings),
-        "quick": quick,
+        "asked": len(asked),
+        "data": {t: task.fingerprint()[:12] for t, task in bench.tasks.items()},
+        "settings": asdict(bench.protocol.settings),
     }

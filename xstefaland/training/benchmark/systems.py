@@ -136,7 +136,7 @@ def _embedded(work: Work, reader: Reader) -> Cache:
             )
             for records in work.whole.records
         }
-    folder = work.shared / "embeddings" / reader
+    folder = work.of_encoder / "embeddings" / reader
     return cache_embeddings(
         _model(source),
         work.whole,
@@ -150,11 +150,12 @@ def kept_encoder(work: Work, reader: Reader) -> Weights:
     """Return the encoder that heads read, as a file: controls are written once.
 
     The form without training, and the one whose embedding is zero everywhere, lie
-    beside the pieces of a target, so that heads on them answer in ``predict`` too.
+    beside the pieces of a target, in a folder for each encoder, so that heads on them
+    answer in ``predict`` too.
     """
     if reader == "pretrained":
         return work.encoder
-    path = work.shared / f"encoder-{reader}.safetensors"
+    path = work.of_encoder / f"encoder-{reader}.safetensors"
     if path.exists():
         return read(path)
     model = _model(work.encoder)
@@ -165,6 +166,7 @@ def kept_encoder(work: Work, reader: Reader) -> Weights:
         training={},
         metrics={"of": work.encoder.name},
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     return save(path, model.state_dict(), card, "float32")
 
 

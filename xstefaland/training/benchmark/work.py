@@ -41,7 +41,7 @@ class Work:
     folder : Path
         Of this piece of work: its checkpoint.
     shared : Path
-        Of the target: its embeddings.
+        Of the target: what its pieces have in common.
     whole : Task
         The same task with every site in it, which is what is embedded.
     progress : callable
@@ -56,6 +56,11 @@ class Work:
     shared: Path
     whole: Task
     progress: Callable[[float], object] = field(default=lambda share: None)
+
+    @property
+    def of_encoder(self) -> Path:
+        """Folder of what pieces with this encoder have in common: its embeddings."""
+        return self.shared / f"encoder-{self.encoder.sha256[:12]}"
 
 
 class System(Protocol):

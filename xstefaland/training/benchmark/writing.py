@@ -91,13 +91,7 @@ def _about(outcome: Outcome) -> str:
         f"{datetime.now(UTC).date()}, {os.cpu_count()} cores {platform.machine()}, "
         f"load {os.getloadavg()[1]:.1f}; {folds} folds, {seeds} seeds"
         + _budget(about["settings"]),
-        f"Encoder: {about['encoder']}. Of {about['scored']} scored sites, "
-        f"{about['unseen']} are on its list of sites left out"
-        + (
-            "."
-            if about["unseen"] == about["scored"]
-            else "; it may have seen the weather and attributes of the others."
-        ),
+        _encoder(outcome),
         "Data: " + ", ".join(f"{k} {v}" for k, v in about["data"].items()) + ".",
     ]
     if about["stopped"]:
@@ -109,6 +103,25 @@ def _about(outcome: Outcome) -> str:
     if about["quick"]:
         lines.insert(0, "**A quick run, to see whether it works: no result.**")
     return "\n".join(lines)
+
+
+def _encoder(outcome: Outcome) -> str:
+    """Say which encoders there were, and how far they had seen the scored sites."""
+    about: dict[str, Any] = outcome.about
+    listed, scored, asked = (about[name] for name in ("unseen", "scored", "asked"))
+    text = f"Encoder: {about['encoder']}. "
+    if listed < scored:
+        return text + (
+            f"Of {scored} scored sites, {listed} are on its list of sites left out; it "
+            "may have seen the weather and attributes of the others."
+        )
+    text += f"It was trained at none of the {scored} scored sites"
+    if scored == asked:
+        return text + ", which are all of these folds."
+    return text + (
+        f"; the other {asked - scored} of these folds are not scored, as it was "
+        "trained there or they have too few observations."
+    )
 
 
 def _budget(settings: Mapping[str, Any] | None) -> str:
