@@ -16,10 +16,10 @@ from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import HeadConfig
 from xstefaland.model.physics import FLUXES
-from xstefaland.training.fitting import MEDIAN
 from xstefaland.training.losses import OF_PROBABILITIES
 from xstefaland.training.systems import entries_of
 from xstefaland.training.tasks import Task
+from xstefaland.weights.members import MEDIAN
 from xstefaland.weights.targets import TARGETS, TargetSpec
 
 FORCING = (

@@ -25,7 +25,7 @@ from xstefaland.inputs.observed import inputs_that_tell
 from xstefaland.inputs.requirements import Requirements
 from xstefaland.training import choices, comparison
 from xstefaland.training.channels import Channels, cache_channels
-from xstefaland.training.comparison import Run
+from xstefaland.training.comparison import FinetuningRun
 from xstefaland.training.external import given_embeddings
 from xstefaland.training.fitting import Finetuning
 from xstefaland.training.publishing import publish_head
@@ -203,7 +203,7 @@ def finetune(
     labels = choices.choose_folds(task, folds)
     place = Path(folder or tempfile.mkdtemp(prefix="xstefaland-"))
     settings = settings or Finetuning()
-    run = Run(task, opened, config, settings, place, causal, external=given)
+    run = FinetuningRun(task, opened, config, settings, place, causal, external=given)
     _claim(run, labels)
     title = name or f"{spec.name}-{form_of(config)}"
     with tqdm(disable=not progress, delay=0.5, mininterval=0.5) as bar:
@@ -271,7 +271,7 @@ def read_task(
 
 
 def _finetuned(
-    run: Run,
+    run: FinetuningRun,
     folds: NDArray[np.int64] | None,
     title: str,
     data: Data,
@@ -316,7 +316,7 @@ def _finetuned(
     return weights
 
 
-def _scores(run: Run) -> pd.DataFrame:
+def _scores(run: FinetuningRun) -> pd.DataFrame:
     """Read the scores by site; none where nothing was cross-validated."""
     path = run.folder / SCORES
     if not path.exists():
@@ -348,7 +348,7 @@ def _span(dates: pd.DatetimeIndex) -> str:
     return "" if dates.hasnans else f"{dates[0]:%Y-%m-%d}..{dates[-1]:%Y-%m-%d}"
 
 
-def _claim(run: Run, folds: NDArray[np.int64] | None) -> None:
+def _claim(run: FinetuningRun, folds: NDArray[np.int64] | None) -> None:
     """Write down what the folder holds, or refuse one that holds another run."""
     run.folder.mkdir(parents=True, exist_ok=True)
     what: dict[str, Any] = {
@@ -374,7 +374,7 @@ def _claim(run: Run, folds: NDArray[np.int64] | None) -> None:
     path.write_text(json.dumps(what, indent=1))
 
 
-def _versions(run: Run) -> list[Version]:
+def _versions(run: FinetuningRun) -> list[Version]:
     """Complete inputs, and inputs with some hidden and the climate of other years."""
     task = run.task
     required = [name for name in REQUIRED if name in task.forcing_names]
@@ -400,7 +400,7 @@ def _versions(run: Run) -> list[Version]:
     return list(versions.values())
 
 
-def _channels(run: Run) -> Channels | None:
+def _channels(run: FinetuningRun) -> Channels | None:
     """Compute the process channels of all systems that are trained."""
     wanted = [name for config in run.systems().values() for name in config.channels]
     if not wanted:
@@ -411,7 +411,7 @@ def _channels(run: Run) -> Channels | None:
     return cache_channels(run.task, names, folder, causal=run.causal)
 
 
-def _embeddings(run: Run, name: str, version: Version) -> Cache:
+def _embeddings(run: FinetuningRun, name: str, version: Version) -> Cache:
     """Embed all records with the inputs of a version."""
     run.bar.set_description(f"embeddings, {name} inputs")
     model: Any = run.encoder.model()
