@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -23,7 +22,7 @@ from xstefaland.inference.plans import plan_encoder, require_reading
 from xstefaland.inputs.hints import Climate, Hints, Latitude
 from xstefaland.inputs.observed import inputs_that_tell
 from xstefaland.inputs.requirements import Requirements
-from xstefaland.training import choices, comparison
+from xstefaland.training import choices, comparison, folders
 from xstefaland.training.channels import Channels, cache_channels
 from xstefaland.training.comparison import FinetuningRun
 from xstefaland.training.external import given_embeddings
@@ -350,8 +349,7 @@ def _span(dates: pd.DatetimeIndex) -> str:
 
 def _claim(run: FinetuningRun, folds: NDArray[np.int64] | None) -> None:
     """Write down what the folder holds, or refuse one that holds another run."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    what: dict[str, Any] = {
+    what = {
         "task": run.task.fingerprint(),
         "sites": run.task.sites.query("role == 'train'")["site"].tolist(),
         "encoder": run.encoder.sha256,
@@ -361,17 +359,7 @@ def _claim(run: FinetuningRun, folds: NDArray[np.int64] | None) -> None:
         "folds": None if folds is None else folds.tolist(),
         "embeddings": run.external.fingerprint() if run.external else None,
     }
-    what = json.loads(json.dumps(what))
-    path = run.folder / "run.json"
-    if path.exists():
-        had = json.loads(path.read_text())
-        other = [key for key in what if had.get(key) != what[key]]
-        if other:
-            raise InputError(
-                f"folder={str(run.folder)!r} holds another run: {', '.join(other)} "
-                "differ. Give another folder, or delete it to start anew"
-            )
-    path.write_text(json.dumps(what, indent=1))
+    folders.claim(run.folder, what, "folder")
 
 
 def _versions(run: FinetuningRun) -> list[Version]:
