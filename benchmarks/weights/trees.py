@@ -13,17 +13,10 @@ import numpy as np
 
 from xstefaland.training.benchmark import tabular
 from xstefaland.training.fitting import Predicted
+from xstefaland.training.systems import CLIMATE
 from xstefaland.training.tasks import Records, Task
 from xstefaland.training.versions import Version, hide
 
-ATTRIBUTES = (
-    "p_mean",
-    "pet_mean",
-    "aridity",
-    "p_seasonality",
-    "frac_snow",
-    "temperature_mean",
-)
 DAYS = (3, 7, 30)
 FULL_SHARE = 0.6  # of the training sites; of the others inputs are hidden, as of heads
 
@@ -49,7 +42,7 @@ def fit_predict(task: Task, versions: dict[str, Version], seed: int) -> list[Pre
 
 def _seen(task: Task, hidden: Version, asked: Version, seed: int) -> Task:
     """Hide inputs of some training sites, and of the others those of a rendering."""
-    kept = [task.attribute_names.index(name) for name in ATTRIBUTES]
+    kept = [task.attribute_names.index(name) for name in CLIMATE]
     records = []
     for number, each in enumerate(task.records):
         rng = np.random.default_rng([seed, number])

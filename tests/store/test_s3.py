@@ -49,17 +49,17 @@ def test_a_run_on_an_object_store(
 ) -> None:
     """One region fails, the rest stays, the same call ends it; another is refused."""
     url = f"s3://bucket/{uuid.uuid4().hex}/out.zarr"
-    write = handing.Work.write
+    write = handing.RegionWriter.write
 
     def fail_at_two(work: Any, number: int) -> None:
         if number == 2:
             raise OSError("connection reset")
         write(work, number)
 
-    monkeypatch.setattr(handing.Work, "write", fail_at_two)
+    monkeypatch.setattr(handing.RegionWriter, "write", fail_at_two)
     with pytest.raises(RunError, match="connection reset"):
         run(grid, url, storage_options=server, shards=True)
-    monkeypatch.setattr(handing.Work, "write", write)
+    monkeypatch.setattr(handing.RegionWriter, "write", write)
     with pytest.raises(InputError, match="max_gap"):
         run(grid, url, storage_options=server, shards=True, max_gap=3)
     report = run(grid, url, storage_options=server, shards=True)

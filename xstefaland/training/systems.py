@@ -24,17 +24,17 @@ OTHERS = (
 STRONG: dict[str, Any] = {"channels": CHANNELS, "place": True}
 """Moving averages, the landscape library, season and latitude."""
 
-LEVEL_ATTRIBUTES = (
+CLIMATE = (
     "p_mean",
     "pet_mean",
     "aridity",
     "p_seasonality",
     "frac_snow",
     "temperature_mean",
-    "sand",
-    "clay",
-    "soil_porosity",
 )
+"""Attributes that follow from the weather."""
+
+LEVEL_ATTRIBUTES = (*CLIMATE, "sand", "clay", "soil_porosity")
 """What the level of soil moisture may depend on: climate from the weather, texture."""
 
 SYSTEMS: dict[str, dict[str, Any]] = {

@@ -132,7 +132,7 @@ def test_each_fold_has_an_encoder_that_never_saw_it(encoder, tmp_path: Path):
     spent = json.loads(cost.read_text())
     assert 0 < spent["training"] < spent["processor"]
     again = {"systems": few, "folds": [1]}
-    with pytest.raises(InputError, match="holds another run: encoders differ"):
+    with pytest.raises(InputError, match="holds another run: encoder differ"):
         run(
             protocol,
             without(encoder, tmp_path / "third", 4),

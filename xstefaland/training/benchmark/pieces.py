@@ -19,15 +19,13 @@ from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.holdouts import Folds
 from xstefaland.training.benchmark.protocols import Protocol
 from xstefaland.training.benchmark.work import OutOfTime, System, Work
+from xstefaland.training.comparison import MINIMUM
 from xstefaland.training.fitting import Predicted, score_sites
 from xstefaland.training.tasks import Task
 from xstefaland.weights.files import Weights
 
 SCORES, STOPPED, COST = "scores.csv", "stopped.json", "cost.json"
 """What the folder of a piece holds: its scores or how far it came, and what it took."""
-
-MINIMUM = 30
-"""Sites with fewer observations to score are not scored."""
 
 
 @dataclass(frozen=True)

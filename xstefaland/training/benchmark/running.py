@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from tqdm.auto import tqdm
 from xstefaland.errors import InputError, join_problems
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.inputs.hints import Hints
-from xstefaland.training import choices
+from xstefaland.training import choices, folders
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.benchmark.pieces import Bench, list_pieces, share_done
@@ -30,8 +29,10 @@ from xstefaland.training.tasks import Task
 from xstefaland.weights.files import Weights
 from xstefaland.weights.opening import WeightsLike
 
-QUICK_SITES, QUICK_UPDATES, QUICK_DAYS = 40, 30, 1461
 Encoders = WeightsLike | list[WeightsLike] | tuple[WeightsLike, ...] | None
+"""One, several, or the registry's."""
+
+QUICK_SITES, QUICK_UPDATES, QUICK_DAYS = 40, 30, 1461
 OF_SITES = ("forcing", "attributes", "latitude", "observed", "positions")
 """Arrays of records with a row for each site."""
 HOURS = 3.0
@@ -279,26 +280,16 @@ _FIX = (
 
 def _claim(bench: Bench) -> None:
     """Write down what the folder holds, or refuse one that holds another run."""
-    bench.runs.mkdir(parents=True, exist_ok=True)
-    what: dict[str, Any] = {
+    what = {
         "protocol": bench.protocol.name,
         "data": {target: task.fingerprint() for target, task in bench.tasks.items()},
         "settings": bench.protocol.settings.identity(),
         "scores": list(bench.protocol.scores),
     }
-    path = bench.runs / "run.json"
-    had = json.loads(path.read_text()) if path.exists() else what
-    other = [key for key in what if had.get(key) != what[key]]
-    before = had.get("encoders", {})
-    chosen = {f"{t}/{fold}": e.sha256 for (t, fold), e in bench.encoders.items()}
-    if any(before.get(key, sha) != sha for key, sha in chosen.items()):
-        other.append("encoders")
-    if other:
-        raise InputError(
-            f"runs={str(bench.runs)!r} holds another run: {', '.join(other)} differ. "
-            "Give another folder, or delete it to start anew"
-        )
-    path.write_text(json.dumps(what | {"encoders": before | chosen}, indent=1))
+    folders.claim(bench.runs, what, "runs")
+    for (target, fold), encoder in bench.encoders.items():
+        own = {"encoder": encoder.sha256}
+        folders.claim(bench.runs / target / f"fold{fold}", own, "runs")
 
 
 def _about(
