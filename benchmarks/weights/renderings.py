@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.worklist import NO_SPACE
 from xstefaland.model import StefaLand
 from xstefaland.model.process import CHANNELS, WEATHER
 from xstefaland.training.channels import cache_channels
@@ -36,7 +37,6 @@ TRAINED = ("complete", "hidden")
 """Renderings that heads are trained on; they are scored on all."""
 
 SPARE = 3e9  # bytes that stay free on the disk
-NO_SPACE = 75  # exit status of a job that may be tried again
 
 
 def renderings(task: Task, folder: Path) -> dict[str, Version]:

@@ -134,7 +134,7 @@ def _whole(table: pd.DataFrame) -> pd.DataFrame:
 
 def _header(runs: Runs) -> str:
     """Say what was run, on what."""
-    planned = queue.jobs(runs.folder)
+    planned = queue.jobs(runs)
     done = sum((runs.head(job) / "scores.csv").exists() for job in planned)
     files = ", ".join(
         f"{name} (sha256 {runs.encoder(name).sha256[:12]})"
