@@ -48,7 +48,7 @@ class Worklist:
         """Put jobs that are not there behind the others; return all lines."""
         path = self.folder / "queue.txt"
         lines = path.read_text().splitlines() if path.exists() else []
-        lines += [job for job in jobs if job not in lines]
+        lines += [job for job in dict.fromkeys(jobs) if job not in lines]
         path.write_text("\n".join(lines) + "\n")
         return lines
 

@@ -107,16 +107,19 @@ class Bench:
         """Do a piece, or take what it gave from its folder; None: out of time."""
         folder = self.runs / piece.folder
         bar.set_description(f"{piece.system}, fold {piece.fold}")
-        if not (folder / SCORES).exists():
-            if share_done(folder) is None:
-                self._do(piece, folder, bar)
-            if share_done(folder) is not None:
-                bar.update()
-                return None
+        if not self.ended(piece):
+            self._do(piece, folder, bar)
         bar.update()
+        if not (folder / SCORES).exists():
+            return None
         return pd.read_csv(folder / SCORES, dtype={"site": str}).assign(
             target=piece.target, system=piece.system, fold=piece.fold, seed=piece.seed
         )
+
+    def ended(self, piece: Piece) -> bool:
+        """Tell whether a piece has scores, or was stopped as it took too long."""
+        folder = self.runs / piece.folder
+        return (folder / SCORES).exists() or (folder / STOPPED).exists()
 
     def _do(self, piece: Piece, folder: Path, bar: tqdm) -> None:
         """Run the system; leave scores, or how far it came."""
@@ -143,7 +146,11 @@ class Bench:
             table = self._scored(results, round_)
             unfinished = folder / "scores.part"
             table.to_csv(unfinished, index=False)
-            (folder / COST).write_text(json.dumps(watch.cost(), indent=1))
+            cost = watch.cost() | {
+                "updates": self.protocol.settings.updates,
+                "site_years": round(site_years(whole), 2),
+            }
+            (folder / COST).write_text(json.dumps(cost, indent=1))
             unfinished.rename(folder / SCORES)
         (folder / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -174,6 +181,14 @@ class Bench:
         return score_sites(results, names, skip=skip, minimum=MINIMUM)
 
 
+def site_years(task: Task) -> float:
+    """Length of all records, over sites, in years; a site without time counts one."""
+    days = sum(
+        len(r.sites) * (365 if task.static else len(r.dates)) for r in task.records
+    )
+    return days / 365
+
+
 class Watch:
     """Shows the share that is done, stops what takes too long, notes what it took.
 
@@ -195,7 +210,7 @@ class Watch:
         """Note that a share, 0 to 1, is done."""
         self.told.append((share, time.process_time()))
         self.bar.set_postfix(done=f"{share:.0%}", refresh=False)
-        if share < 1 and time.monotonic() > self.end:
+        if 0 < share < 1 and time.monotonic() > self.end:
             raise OutOfTime(share)
 
     def cost(self) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,15 @@ from tqdm.auto import tqdm
 
 from xstefaland.errors import InputError, join_problems
 from xstefaland.inference.plans import plan_encoder
-from xstefaland.inputs.hints import Hints
-from xstefaland.training import choices, folders
+from xstefaland.training import folders
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.benchmark.pieces import Bench, list_pieces, share_done
 from xstefaland.training.benchmark.protocols import Protocol
+from xstefaland.training.benchmark.reading import quickened, read_tasks
 from xstefaland.training.benchmark.reconstruction import Reconstruction
 from xstefaland.training.benchmark.systems import SYSTEMS
 from xstefaland.training.benchmark.work import System
-from xstefaland.training.finetuning import read_task
 from xstefaland.training.tasks import Task
 from xstefaland.weights.files import Weights
 from xstefaland.weights.opening import WeightsLike
@@ -32,9 +31,6 @@ from xstefaland.weights.opening import WeightsLike
 Encoders = WeightsLike | list[WeightsLike] | tuple[WeightsLike, ...] | None
 """One, several, or the registry's."""
 
-QUICK_SITES, QUICK_UPDATES, QUICK_DAYS = 40, 30, 1461
-OF_SITES = ("forcing", "attributes", "latitude", "observed", "positions")
-"""Arrays of records with a row for each site."""
 HOURS = 3.0
 """Time that a system has for one fold."""
 
@@ -109,18 +105,19 @@ def run_benchmark(
     known = {**SYSTEMS, **(own or {})}
     chosen = _chosen(systems or protocol.systems, known)
     opened = _opened(encoder)
-    protocol = _quickened(protocol) if quick else protocol
-    tasks, labels = _tasks(protocol, data, opened[0], quick)
+    protocol = quickened(protocol) if quick else protocol
+    tasks, labels = read_tasks(protocol, data, opened[0], quick)
     numbers = {target: holdouts.some(folds, own) for target, own in labels.items()}
     encoders = _encoders(protocol, tasks, labels, numbers, opened)
     bench = Bench(protocol, tasks, labels, encoders, known, runs, hours)
     seeds = range(seeds) if isinstance(seeds, int) else seeds
     pieces = list(list_pieces(numbers, chosen, seeds))
+    new = [piece for piece in pieces if not bench.ended(piece)]
     started = time.monotonic()
     _claim(bench)
     with tqdm(total=len(pieces), disable=not progress, unit=" runs") as bar:
         tables = [bench.table(piece, bar) for piece in pieces]
-    for folder in ("channels", "encoder-*/embeddings"):
+    for folder in ("channels", "encoder-*/embeddings") if new else ():
         for cache in runs.glob(f"*/{folder}"):
             shutil.rmtree(cache)
     there = [table for table in tables if table is not None]
@@ -149,59 +146,6 @@ def _chosen(names: Sequence[str], known: Mapping[str, System]) -> list[str]:
             f"{', '.join(known)}"
         )
     return list(dict.fromkeys(names))
-
-
-def _quickened(protocol: Protocol) -> Protocol:
-    """Shorten it; whether a site was seen before is not asked where nothing is told."""
-    updates = min(QUICK_UPDATES, protocol.settings.updates)
-    settings = replace(protocol.settings, updates=updates)
-    return replace(protocol, settings=settings, in_corpus=False)
-
-
-def _tasks(
-    protocol: Protocol, data: Path, encoder: Weights, quick: bool
-) -> tuple[dict[str, Task], dict[str, holdouts.Folds]]:
-    """Read every target's observations, and fold its sites."""
-    _, asked = plan_encoder(encoder)
-    sets = dict(protocol.data(data))
-    period = protocol.period
-    if quick and all("time" in ds.dims for ds in sets.values()):
-        last = slice(-QUICK_DAYS, None)
-        sets = {name: ds.isel(time=last) for name, ds in sets.items()}
-        period = None
-    tasks, labels = {}, {}
-    for target, observed in protocol.targets.items():
-        others = set(protocol.targets.values()) - {observed}
-        inputs = {name: ds.drop_vars(others) for name, ds in sets.items()}
-        spec = choices.find_target(target)
-        task = read_task(
-            inputs, spec, asked, observed, Hints(),
-            period, protocol.minimum_days, protocol.extra,
-        )  # fmt: skip
-        folds = protocol.split(task.sites)
-        if quick:
-            task, folds = _some_sites(task, folds)
-        problems = [] if (folds >= 0).any() else ["no site is in any fold"]
-        if problems:
-            raise InputError(join_problems(f"{protocol.name} cannot be run", problems))
-        tasks[spec.name], labels[spec.name] = task, folds
-    return tasks, labels
-
-
-def _some_sites(task: Task, folds: holdouts.Folds) -> tuple[Task, holdouts.Folds]:
-    """Keep a few sites, drawn; the others are in no round."""
-    kept = np.random.default_rng(0).permutation(len(folds))[:QUICK_SITES]
-    sites = task.sites["site"].to_numpy()[np.sort(kept)]
-    records = tuple(
-        replace(
-            r,
-            **{name: getattr(r, name)[rows] for name in OF_SITES},
-            sites=r.sites[rows].reset_index(drop=True),
-        )
-        for r in task.records
-        if (rows := r.sites["site"].isin(sites).to_numpy()).any()
-    )
-    return replace(task, records=records), folds[np.sort(kept)]
 
 
 def _only(encoder: Encoders) -> WeightsLike | None:

@@ -116,8 +116,13 @@ class Table:
 
     def run(self, work: Work) -> Predicted:
         """Train on the training sites and predict those held out."""
-        seed = work.settings.seed
-        return tabular.fit_predict(self.estimator, work.task, seed, rows=self.rows)
+        return tabular.fit_predict(
+            self.estimator,
+            work.task,
+            work.settings.seed,
+            rows=self.rows,
+            progress=work.progress,
+        )
 
 
 def _channels(work: Work, config: HeadConfig) -> Channels | None:

@@ -85,6 +85,7 @@ def fit_predict(
     *,
     rows: int = ROWS,
     days: Sequence[int] = DAYS,
+    progress: Callable[[float], object] = float,
 ) -> Predicted:
     """Train on days of the training sites and predict all days of those held out.
 
@@ -100,6 +101,8 @@ def fit_predict(
         Days of all training sites together, at most.
     days : sequence of int
         Lengths of the moving averages.
+    progress : callable
+        Called with 0 before the training and with 1 after it.
 
     Returns
     -------
@@ -107,6 +110,7 @@ def fit_predict(
         As :func:`xstefaland.training.fitting.predict_sites` gives it.
     """
     probability = task.target.transform == "logit"
+    progress(0.0)
     features, observed, weights = _training(task, seed, rows, days)
     model = estimator(probability, seed)
     names = {"sample_weight": weights} if _takes_weights(model) else {}
@@ -114,6 +118,7 @@ def fit_predict(
         names = {f"{model.steps[-1][0]}__sample_weight": weights}
     known = np.isfinite(features).any(0)
     model.fit(features[:, known], observed, **names)
+    progress(1.0)
     results = []
     for records in task.records:
         held = records.rows("held out")

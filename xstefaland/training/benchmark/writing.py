@@ -16,8 +16,11 @@ from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.benchmark.published import PUBLISHED
 from xstefaland.training.benchmark.statistics import LEVEL, centres, paired
 
+WHY = "why"
+"""Folder of texts beside the pages: what won and why, with the interval."""
 
-def write(outcome: Outcome, folder: Path) -> Path:
+
+def write(outcome: Outcome, folder: Path, name: str | None = None) -> Path:
     """Write the page ``<name>.md``, ``<name>.csv`` (sites) and figures.
 
     Parameters
@@ -26,6 +29,8 @@ def write(outcome: Outcome, folder: Path) -> Path:
         What :func:`~xstefaland.training.benchmark.running.run_benchmark` returned.
     folder : Path
         Where they go.
+    name : str, optional
+        Of the page, where a benchmark has several; default: the benchmark's.
 
     Returns
     -------
@@ -33,7 +38,7 @@ def write(outcome: Outcome, folder: Path) -> Path:
         The page.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = outcome.protocol.name + ("-quick" if outcome.about["quick"] else "")
+    name = (name or outcome.protocol.name) + ("-quick" * bool(outcome.about["quick"]))
     outcome.scores.round(5).to_csv(folder / f"{name}.csv", index=False)
     pictures = figures.draw(outcome, folder, name)
     path = folder / f"{name}.md"
@@ -180,7 +185,8 @@ def collect(folder: Path, page: Path) -> None:
 
     Notes
     -----
-    Quick runs are left out.
+    Quick runs are left out. Behind a page comes ``why/<its name>.md`` of the folder,
+    where there is one: what won and why, in words.
     """
     found = [p for p in sorted(folder.glob("*.md")) if not p.stem.endswith("-quick")]
     lines = [
@@ -190,8 +196,11 @@ def collect(folder: Path, page: Path) -> None:
         "{py:mod}`xstefaland.training.benchmark`.",
     ]
     for path in found:
-        relative = os.path.relpath(path, page.parent)
-        lines.append(
-            f"```{{include}} {relative}\n:heading-offset: 1\n:relative-images:\n```"
-        )
+        for part in (path, folder / WHY / path.name):
+            if part.exists():
+                relative = os.path.relpath(part, page.parent)
+                lines.append(
+                    f"```{{include}} {relative}\n:heading-offset: 1\n"
+                    ":relative-images:\n```"
+                )
     page.write_text("\n\n".join(lines) + "\n")
