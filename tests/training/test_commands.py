@@ -44,15 +44,28 @@ def test_an_unknown_archive(tmp_path: Path, capsys):
     )
 
 
+def test_sites_to_leave_out_are_named(tmp_path: Path, capsys):
+    """An empty file is refused before anything is read."""
+    path = tmp_path / "sites.txt"
+    path.write_text("\n")
+    line = ["train", "pretrain", str(tmp_path), "--steps", "1", "--folder",
+            str(tmp_path), "--leave-out", str(path)]  # fmt: skip
+    assert cli.main(line) == cli.PROBLEM
+    assert "is empty; write a site on each line" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_an_encoder_from_an_archive(real_data: Path, tmp_path: Path, capsys):
     """Its file embeds, and says who was left out; the run is kept."""
     line = ["train", "pretrain", str(real_data), "--sources", "aemet", "--steps", "2",
-            "--batch-size", "2", "--folder", str(tmp_path)]  # fmt: skip
+            "--batch-size", "2", "--folder", str(tmp_path),
+            "--leave-out", str(tmp_path / "sites.txt")]  # fmt: skip
+    (tmp_path / "sites.txt").write_text("aemet_0076\naemet_0016A\n")
     assert cli.main(line) == cli.OK
     path = capsys.readouterr().out.strip()
     found = weights.load(path)
-    assert found.card.left_out
+    assert {"aemet-aemet_0076", "aemet-aemet_0016A"} <= set(found.card.left_out)
+    assert len(found.card.left_out) < 10
     assert (tmp_path / "run" / "checkpoint.pt").exists()
     ds = example_points(2, 400)
     assert isinstance(xstefaland.embed(ds, weights=found, pool="mean"), xr.DataArray)

@@ -72,12 +72,13 @@ def run_pretrain(given: argparse.Namespace) -> Weights:
     if done.exists():
         return read(done)
     chosen = _sources(given.sources)
+    left_out = _named(given.leave_out)
     corpus = corpora.build(given.data, given.folder / "corpus", chosen)
     sizes: dict[str, Any] = {"batch_size": given.batch_size}
     settings = Pretraining(
         steps=given.steps,
         seed=given.seed,
-        left_out=_named(given.leave_out),
+        left_out=left_out,
         **{k: v for k, v in sizes.items() if v is not None},
     )
     reached: dict[str, float] = {}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from PIL import Image
 
 from xstefaland import cli
+from xstefaland.testing import tiny_weights
 from xstefaland.training.benchmark.protocols import PROTOCOLS
 from xstefaland.training.benchmark.published import PUBLISHED
 from xstefaland.training.benchmark.writing import collect
@@ -43,11 +45,50 @@ def test_the_manual_includes_results(tmp_path: Path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "results" / "mine.md").write_text("# Mine\n")
     (tmp_path / "results" / "mine-quick.md").write_text("# Quick\n")
+    (tmp_path / "results" / "why").mkdir()
+    for name in ("mine", "gone"):
+        text = f"## What won\n\n{name}\n"
+        (tmp_path / "results" / "why" / f"{name}.md").write_text(text)
     assert cli.main(["benchmark", "--out", str(tmp_path / "results"), "--page",
                  str(tmp_path / "docs" / "b.md")]) == 0  # fmt: skip
     page = (tmp_path / "docs" / "b.md").read_text()
     assert "include} ../results/mine.md" in page
+    assert page.index("../results/mine.md") < page.index("../results/why/mine.md")
     assert "quick" not in page
+    assert "gone" not in page
+
+
+def test_some_folds_and_encoders(real_data: Path, tmp_path: Path, capsys):
+    """Which folds, and of several encoders the one that left them out."""
+    encoders = [tiny_weights(tmp_path / f"{n}.safetensors", seed=n) for n in (0, 1)]
+    line = [
+        "benchmark",
+        "landslide",
+        "--data",
+        str(real_data),
+        "--quick",
+        "--quiet",
+        "--systems",
+        "linear",
+        "--folds",
+        "1,3",
+        "--runs",
+        str(tmp_path / "runs"),
+        "--out",
+        str(tmp_path),
+        "--encoder",
+        *(str(e.path) for e in encoders),
+    ]
+    assert cli.main(line) == cli.OK
+    table = pd.read_csv(tmp_path / "landslide-quick.csv")
+    assert set(table["fold"]) == {1, 3}
+    line[line.index("1,3")] = "9,"
+    assert cli.main(line) == cli.PROBLEM
+    assert "folds=[9]: [9] are none; there are [0, 1" in capsys.readouterr().err
+    line[line.index("9,")] = "a"
+    with pytest.raises(SystemExit):
+        cli.main(line)
+    assert "write 3, or 0,3" in capsys.readouterr().err
 
 
 def test_usage(tmp_path: Path, capsys):

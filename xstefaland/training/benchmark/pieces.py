@@ -197,21 +197,25 @@ class Watch:
     bar : tqdm
         Where it is shown.
     hours : float
-        Time that there is.
+        Time that there is; waiting for a busy machine does not count.
     """
 
     def __init__(self, bar: tqdm, hours: float) -> None:
         self.bar = bar
         self.begun, self.cpu = time.monotonic(), time.process_time()
-        self.end = self.begun + hours * 3600
+        self.hours = hours
         self.told: list[tuple[float, float]] = []
 
     def __call__(self, share: float) -> None:
         """Note that a share, 0 to 1, is done."""
         self.told.append((share, time.process_time()))
         self.bar.set_postfix(done=f"{share:.0%}", refresh=False)
-        if 0 < share < 1 and time.monotonic() > self.end:
+        if 0 < share < 1 and min(self.spent()) > self.hours * 3600:
             raise OutOfTime(share)
+
+    def spent(self) -> tuple[float, float]:
+        """Seconds by the clock and of the processor."""
+        return time.monotonic() - self.begun, time.process_time() - self.cpu
 
     def cost(self) -> dict[str, float]:
         """Seconds by the clock and of the processor; those of training apart.
@@ -223,6 +227,6 @@ class Watch:
         if len(self.told) > 1:
             (first, early), (last, late) = self.told[0], self.told[-1]
             spent = (late - early) / max(last - first, 1e-9)
-        seconds, cpu = time.monotonic() - self.begun, time.process_time() - self.cpu
-        found = {"seconds": seconds, "processor": cpu, "training": spent}
+        seconds, processor = self.spent()
+        found = {"seconds": seconds, "processor": processor, "training": spent}
         return {name: round(value, 2) for name, value in found.items()}

@@ -74,8 +74,9 @@ def run_benchmark(
     own : mapping, optional
         Systems of one's own by name.
     hours : float
-        Time that a system has for one fold; one that needs more stops there, has no
-        score, and the page says so. A folder remembers it.
+        Time that a system has for one fold, without that in which it waits for a busy
+        machine; one that needs more stops there, has no score, and the page says so. A
+        folder remembers it.
     progress : bool
         Show how far it is.
 
