@@ -75,6 +75,9 @@ mutants: $(READY) ## how many small bugs the tests notice: an hour
 benchmark-weights: $(READY) ## tables of the heads that are trained; BENCHMARK_ARGS=--help
 	$(BIN)/python -m benchmarks.weights table $(BENCHMARK_ARGS)
 
+benchmark-skill: $(READY) ## pages of the benchmarks that were run at full size
+	$(BIN)/python -m benchmarks.skill pages $(BENCHMARK_ARGS)
+
 benchmark-%: $(READY) ## one of benchmarks/: make benchmark-encoder
 	$(BIN)/python benchmarks/$(subst -,_,$*).py $(BENCHMARK_ARGS)
 

@@ -24,6 +24,7 @@ from xstefaland.training.benchmark import (
     holdouts,
     run_benchmark,
 )
+from xstefaland.training.benchmark.work import Unavailable
 from xstefaland.training.benchmark.writing import write
 from xstefaland.training.fitting import Finetuning
 from xstefaland.weights import TargetSpec, Weights
@@ -346,6 +347,28 @@ def test_heads_are_kept_and_answer(encoder, tmp_path: Path):
         if not more:
             np.testing.assert_allclose(found, scores, rtol=0.02)
         assert bool(found.notnull().all())
+
+
+def test_a_system_that_is_not_here_is_passed_over(encoder, tmp_path: Path):
+    """The others are run; the page says why; one site and system still have figures."""
+    calls = []
+
+    class Absent:
+        """Has not what it needs."""
+
+        def run(self, work):
+            calls.append(work.folder.name)
+            raise Unavailable("the system 'absent' needs a package")
+
+    protocol = replace(FLOW, split=lambda sites: np.arange(9))
+    options = {"own": {"absent": Absent()}, "folds": 1}
+    outcome = run(protocol, encoder, tmp_path, systems=["absent", "linear"], **options)
+    assert set(outcome.scores["system"]) == {"linear"}
+    page = write(outcome, tmp_path / "page").read_text()
+    assert "Not run: the system 'absent' needs a package." in page
+    with pytest.raises(InputError, match=r"came to an end(.|\n)*'absent' needs a"):
+        run(protocol, encoder, tmp_path, systems=["absent"], **options)
+    assert len(calls) == 2  # when it is there, it is run
 
 
 def test_a_system_out_of_time_stops(encoder, tmp_path: Path):

@@ -97,7 +97,8 @@ def _curves(figure: Any, scores: pd.DataFrame, sites: pd.DataFrame, first: str) 
             linestyle="-" if number < 10 else "--",
         )  # fmt: skip
     low, high = np.nanquantile(table.to_numpy(), [0.05, 0.98])
-    axes.set_xlim(low, high)
+    if low < high:  # one site and system have one value
+        axes.set_xlim(low, high)
     axes.set_xlabel(label)
     axes.set_ylabel("share of sites held out")
     axes.grid(alpha=0.3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,12 @@ from xstefaland.training import static_scores
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.holdouts import Folds
 from xstefaland.training.benchmark.protocols import Protocol
-from xstefaland.training.benchmark.work import OutOfTime, System, Work
+from xstefaland.training.benchmark.work import (
+    OutOfTime,
+    System,
+    Unavailable,
+    Work,
+)
 from xstefaland.training.comparison import MINIMUM
 from xstefaland.training.fitting import Predicted, score_sites
 from xstefaland.training.tasks import Task
@@ -93,6 +98,8 @@ class Bench:
         Where pieces are kept.
     hours : float
         Time that a piece has.
+    skipped : dict
+        Why a system was passed over: filled as the pieces are done.
     """
 
     protocol: Protocol
@@ -102,9 +109,10 @@ class Bench:
     systems: Mapping[str, System]
     runs: Path
     hours: float
+    skipped: dict[str, str] = field(default_factory=dict)
 
     def table(self, piece: Piece, bar: tqdm) -> pd.DataFrame | None:
-        """Do a piece, or take what it gave from its folder; None: out of time."""
+        """Do a piece, or take what it gave from its folder; None: it has no scores."""
         folder = self.runs / piece.folder
         bar.set_description(f"{piece.system}, fold {piece.fold}")
         if not self.ended(piece):
@@ -142,6 +150,8 @@ class Bench:
             results = self.systems[piece.system].run(work)
         except OutOfTime as stopped:
             (folder / STOPPED).write_text(json.dumps({"share": stopped.share}))
+        except Unavailable as reason:
+            self.skipped[piece.system] = str(reason)
         else:
             table = self._scored(results, round_)
             unfinished = folder / "scores.part"

@@ -140,6 +140,7 @@ class Reconstruction:
             "settings": None,
             "quick": quick,
             "stopped": {},
+            "skipped": {},
             "minutes": round((time.monotonic() - started) / 60, 1),
         }
         scores = pd.concat([scores[scores["system"] == name] for name in chosen])

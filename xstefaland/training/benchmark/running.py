@@ -123,12 +123,18 @@ def run_benchmark(
             shutil.rmtree(cache)
     there = [table for table in tables if table is not None]
     if not there:
-        raise InputError(f"no system came to an end within hours={hours}; give more")
+        raise InputError(
+            join_problems(
+                f"no system came to an end within hours={hours}",
+                list(bench.skipped.values()) or ["give more"],
+            )
+        )
     scores = pd.concat(there, ignore_index=True)
-    stopped = [piece for piece, t in zip(pieces, tables, strict=True) if t is None]
+    stopped = [p for p in pieces if share_done(runs / p.folder) is not None]
     about = _about(bench, numbers, scores) | {
         "quick": quick,
         "stopped": {p.folder: share_done(runs / p.folder) for p in stopped},
+        "skipped": bench.skipped,
         "hours": hours,
         "minutes": round((time.monotonic() - started) / 60, 1),
     }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xstefaland.errors import InputError
+from xstefaland.training.benchmark.work import Unavailable
 from xstefaland.training.fitting import Predicted
 from xstefaland.training.tasks import Floats, Records, Task
 
@@ -65,10 +65,10 @@ def tabpfn(probability: bool, seed: int) -> Any:
     try:
         from tabpfn import TabPFNClassifier, TabPFNRegressor
     except ImportError:
-        raise InputError(
+        raise Unavailable(
             "the system 'tabpfn' needs the package and its weights, whose licence is "
             "their own: `pip install tabpfn` (conda: `pip install` inside the "
-            "environment). Leave it out with --systems otherwise."
+            "environment)"
         ) from None
     kind = TabPFNClassifier if probability else TabPFNRegressor
     return kind(random_state=seed, ignore_pretraining_limits=True)

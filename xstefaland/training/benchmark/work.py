@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from xstefaland.errors import InputError
 from xstefaland.training.fitting import Finetuning, Predicted
 from xstefaland.training.tasks import Task
 from xstefaland.weights.files import Weights
+
+
+class Unavailable(InputError):
+    """A system needs what is not here: it is passed over, and the page says why."""
 
 
 class OutOfTime(Exception):

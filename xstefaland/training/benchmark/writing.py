@@ -105,6 +105,7 @@ def _about(outcome: Outcome) -> str:
             f"Stopped after {about['hours']:g} hours, and without a score there: "
             f"{pieces}."
         )
+    lines += [f"Not run: {reason}." for reason in about["skipped"].values()]
     if about["quick"]:
         lines.insert(0, "**A quick run, to see whether it works: no result.**")
     return "\n".join(lines)
