@@ -110,7 +110,8 @@ def test_each_fold_has_an_encoder_that_never_saw_it(encoder, tmp_path: Path):
     protocol = replace(FLOW, split=in_order, in_corpus=True)
     few = ["resconn", "ablation", "linear"]
     first = without(encoder, tmp_path / "first", 0, 1, 2, 3)
-    second = without(encoder, tmp_path / "second", 3, 4)
+    other = tiny_weights(tmp_path / "other.safetensors", seed=1)
+    second = without(other, tmp_path / "second", 3, 4)
     message = r"fold 2: none of its 3 sites .*\n.*train an encoder that leaves them out"
     with pytest.raises(InputError, match=message):
         run(protocol, (first, second), tmp_path / "runs", systems=few)
@@ -129,6 +130,9 @@ def test_each_fold_has_an_encoder_that_never_saw_it(encoder, tmp_path: Path):
     }
     read = {fold: head.card.encoder.sha256 for fold, head in heads.items()}
     assert read == {0: first.sha256, 1: second.sha256}
+    alone = run(protocol, second, tmp_path / "b", systems=few[:1], folds=[1]).scores
+    own = outcome.scores.query("system == 'resconn' and fold == 1")
+    assert own["nse"].tolist() == alone["nse"].tolist()  # embedded by its own encoder
     (cost,) = (tmp_path / "runs").glob("*/seed0-fold0-resconn/cost.json")
     spent = json.loads(cost.read_text())
     assert 0 < spent["training"] < spent["processor"]
