@@ -105,7 +105,7 @@ def main(words: Sequence[str] | None = None) -> None:
     add("--threads", type=int, default=1)
     arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("pint").setLevel(logging.WARNING)  # it tells of redefinitions
+    logging.getLogger("pint").setLevel(logging.ERROR)  # it tells of redefinitions
     keep_memory()
     torch.set_num_threads(arguments.threads)
     STAGES[arguments.stage](arguments)

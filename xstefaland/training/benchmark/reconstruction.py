@@ -141,6 +141,7 @@ class Reconstruction:
             "quick": quick,
             "stopped": {},
             "skipped": {},
+            "in_corpus": True,
             "minutes": round((time.monotonic() - started) / 60, 1),
         }
         scores = pd.concat([scores[scores["system"] == name] for name in chosen])

@@ -267,6 +267,7 @@ def _about(
         "unseen": len(scored & listed),
         "scored": len(scored),
         "asked": len(asked),
+        "in_corpus": bench.protocol.in_corpus,
         "data": {t: task.fingerprint()[:12] for t, task in bench.tasks.items()},
         "settings": asdict(bench.protocol.settings),
     }

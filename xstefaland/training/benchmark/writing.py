@@ -116,6 +116,8 @@ def _encoder(outcome: Outcome) -> str:
     about: dict[str, Any] = outcome.about
     listed, scored, asked = (about[name] for name in ("unseen", "scored", "asked"))
     text = f"Encoder: {about['encoder']}. "
+    if not (about["in_corpus"] or about["quick"]):
+        return text + "No encoder is trained on these archives: all sites are scored."
     if listed < scored:
         return text + (
             f"Of {scored} scored sites, {listed} are on its list of sites left out; it "
