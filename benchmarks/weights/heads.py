@@ -29,12 +29,13 @@ from xstefaland.training.tasks import Task
 from xstefaland.training.versions import Version
 from xstefaland.weights.files import Weights, read
 
-from . import renderings, trees
+from . import renderings, tables
 from .jobs import NONE, Job
 from .machine import machine
 from .observations import REGIONS, join, open_task
 from .splits import places, roles, unseen
 from .systems import SYSTEMS, System
+from .tables import TABLES
 
 SCORES = ("nse", "kge", "rmse", "ubrmse", "corr", "pbias", "fhv", "flv")
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -250,12 +251,10 @@ def _levelled(anomaly: Predicted, level: Predicted, task: Task) -> Predicted:
     return out
 
 
-def _with_trees(
-    runs: Runs, job: Job, task: Task, versions: dict[str, Version]
-) -> Answers:
-    """Answer by boosted trees."""
+def _tabular(runs: Runs, job: Job, task: Task, versions: dict[str, Version]) -> Answers:
+    """Answer by a regression of scikit-learn."""
     started = time.monotonic()
-    answers = trees.fit_predict(task, versions, job.seed)
+    answers = tables.fit_predict(TABLES[job.system], task, versions, job.seed)
     minutes = (time.monotonic() - started) / 60 / len(versions)
     places_ = len(_training_places(task))
     return answers, {"minutes": minutes, "training_sites": places_}
@@ -279,7 +278,7 @@ def _bundled(runs: Runs, job: Job, task: Task, versions: dict[str, Version]) -> 
     return answers, {"updates": 0}
 
 
-ANSWERS = {"trees": _with_trees, "bundled": _bundled}
+ANSWERS = {**dict.fromkeys(TABLES, _tabular), "bundled": _bundled}
 """Systems that are not heads of this run."""
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from xstefaland.training.conformal import LEVELS
 
+from .tables import TABLES
+
 WEATHER_ALONE: dict[str, Any] = {
     "kind": "lstm",
     "channels": (),
@@ -62,7 +64,7 @@ SYSTEMS: dict[str, System] = {
         {"kind": "lstm", "quantiles": LEVELS},
     ),
     "level-anomaly": System("lstm-anomaly", level=WEATHER_ALONE),
-    "trees": System(""),
+    **dict.fromkeys(TABLES, System("")),
     "bundled": System(""),
 }
-"""Name -> system. "trees" are :mod:`.trees`, "bundled" the head that ships."""
+"""Name -> system; those without a head are of :mod:`.tables`, or "bundled"."""
