@@ -39,7 +39,7 @@ from .tables import TABLES
 
 SCORES = ("nse", "kge", "rmse", "ubrmse", "corr", "pbias", "fhv", "flv")
 SETTINGS: dict[str, dict[str, Any]] = {
-    "streamflow": {"updates": 1500, "batch_size": 32, "warmup": 120, "floor": 0.1},
+    "streamflow": {"updates": 6000, "batch_size": 32, "warmup": 120, "floor": 0.1},
 }
 OTHERWISE: dict[str, Any] = {"updates": 1000, "batch_size": 32, "warmup": 120}
 """Budget of the targets: every system of one sees as many windows."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xstefaland.training.conformal import LEVELS
+from xstefaland.training.systems import STRONG
 
 from .tables import TABLES
 
@@ -60,9 +61,8 @@ SYSTEMS: dict[str, System] = {
     "lstm-hbv": System("lstm-hbv", settings=_PHYSICS),
     "lstm-kge": System("lstm", settings={"loss": "kge"}),
     "lstm-log": System("lstm", settings={"loss": "log"}),
-    "lstm-quantiles": System(
-        {"kind": "lstm", "quantiles": LEVELS},
-    ),
+    "lstm-quantiles": System({"kind": "lstm", **STRONG, "quantiles": LEVELS}),
+    "lstm-wide": System({"kind": "lstm", **STRONG, "width": 256}),
     "level-anomaly": System("lstm-anomaly", level=WEATHER_ALONE),
     **dict.fromkeys(TABLES, System("")),
     "bundled": System(""),
