@@ -94,7 +94,6 @@ def main(words: Sequence[str] | None = None) -> None:
         metavar="SHARE",
         help="end a copy of the run with so many more updates, in shares of those made",
     )
-    add("--start", type=Path, help="weights file of a run from which another begins")
     add("--proof", type=Path, default=Path("runs/proof"), help="folder of heads")
     add("--encoder", type=Path, help="weights file to be proved")
     add("--sites", type=int, help="of each source, to try the command; default: all")

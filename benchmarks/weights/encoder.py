@@ -4,7 +4,7 @@ A run is stopped with Ctrl-C or SIGTERM, or by killing it, and goes on when the 
 command is given again. The rate is constant, so that a run may be extended
 (``--basin-years``) or ended at any time: to end it, let the rate fall to zero on a copy
 (``--cooldown``); the run itself may go on. A run that has diverged stops at the next
-look; one of its weights files may begin another (``--start``).
+look.
 
 What is left in ``RUNS/encoder-<width>-<seed>`` (``...-cooled-<thousands>k``):
 ``log.jsonl`` with losses and scores at held-out places, ``checkpoint.pt``, weights
@@ -29,7 +29,6 @@ from xstefaland.training.corpus import Corpus, masks
 from xstefaland.training.epochs import Epochs
 from xstefaland.training.pretraining import Pretraining, Run, pretrain, roles
 from xstefaland.training.validation import HeldOut
-from xstefaland.weights import load
 
 from .machine import machine
 
@@ -37,9 +36,6 @@ SNAPSHOTS = (25e3, 50e3, 100e3, 150e3, 200e3, 250e3, 300e3)  # basin-years
 LOOK_EVERY = 15e3  # basin-years between looks at held-out places
 FIRST_LOOKS = (1e3, 5e3)
 RATES = {128: 1e-3, 256: 7e-4}  # by width
-HALVED_AT = {128: (10_545, 15_800), 256: (10_545, 15_800)}
-"""Updates after which the rate is halved, at 150 000 and 225 000 basin-years: at width
-128 a rate of 1e-3 throughout diverged within 1 000 updates of the first."""
 BATCH = 16  # windows of an update
 JUDGED, FALL = "complete_memory", 0.2
 """A run stops when this score at held-out places is so far below its best."""
@@ -110,9 +106,9 @@ class EncoderRun:
         if now < best - FALL:
             raise SystemExit(
                 f"the run has diverged: {JUDGED} at held-out places fell from "
-                f"{best:.3f} to {now:.3f} at {run.basin_years:.0f} basin-years; begin "
-                f"again from a weights file before that in {self.folder} with "
-                "`--start FILE` (move this folder away first), at a lower rate"
+                f"{best:.3f} to {now:.3f} at {run.basin_years:.0f} basin-years; use a "
+                f"weights file before that in {self.folder}, or train anew at a lower "
+                "rate (`RATES`)"
             )
 
     def looks(self) -> list[dict[str, float]]:
@@ -155,7 +151,6 @@ def encoder(arguments: argparse.Namespace) -> None:
         seed=seed,
         batch_size=BATCH,
         learning_rate=RATES[width],
-        halved_at=HALVED_AT[width],
         causal_share=arguments.causal_share,
         memory_weight=arguments.memory_weight,
         model={"d_model": width, "ffn": 2 * width},
@@ -167,18 +162,7 @@ def encoder(arguments: argparse.Namespace) -> None:
         end = float("inf")
     if (folder / "checkpoint.pt").exists() and position(folder)["basin_years"] >= end:
         raise SystemExit(f"{folder} has come to its end; give more --basin-years")
-    read = corpus(arguments)
-    if arguments.start is not None:
-        start(read, settings, folder, arguments.start)
-    EncoderRun(read, settings, folder, end).train()
-
-
-def start(read: Corpus, settings: Pretraining, folder: Path, weights: Path) -> None:
-    """Begin a run where another one wrote its weights."""
-    if (folder / "checkpoint.pt").exists():
-        raise SystemExit(f"{folder} has begun: leave out --start, or move it away")
-    folder.mkdir(parents=True, exist_ok=True)
-    Run(read, folder, settings).start_from(load(weights))
+    EncoderRun(corpus(arguments), settings, folder, end).train()
 
 
 def cooled(

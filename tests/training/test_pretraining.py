@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,19 +128,6 @@ def test_a_run_without_an_end_keeps_its_rate(corpus: Corpus, tmp_path: Path) -> 
     pretrain(corpus, tmp_path / "run", settings(None, learning_rate=0.01), watch=note)
     up = [0.002, 0.004, 0.006, 0.008]
     assert rates == pytest.approx(up + [0.01] * 5)
-
-
-def test_the_rate_is_halved_and_falls_to_zero(corpus: Corpus, tmp_path: Path) -> None:
-    """In steps; the fall at the end begins from the step that it meets."""
-    rates = []
-
-    def note(run: Run) -> bool:
-        rates.append(run.optimiser.param_groups[0]["lr"])
-        return False
-
-    asked = settings(8, learning_rate=0.8, halved_at=(2, 5), cooldown=0.25)
-    pretrain(corpus, tmp_path / "run", replace(asked, warmup=1), watch=note)
-    assert rates == pytest.approx([0.8, 0.8, 0.4, 0.4, 0.4, 0.2, 0.2, 0.1])
 
 
 def test_both_readings_are_logged_apart(corpus: Corpus, tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ from xstefaland.training.losses import autoencoder_loss
 from xstefaland.training.memory import ReadOut, Targets
 from xstefaland.training.places import left_out_sites
 from xstefaland.training.rendering import Rendering, Shown, render
-from xstefaland.weights.files import Weights
 
 LOGGED = {  # skewed variables are scaled after log1p
     "precipitation",
@@ -66,8 +65,6 @@ class Pretraining:
         Of AdamW; the rate warms up, stays, and falls over the last `cooldown` share.
     warmup : int
         Updates until the full rate.
-    halved_at : tuple of int
-        Updates after which the rate is halved: a constant one may diverge late.
     cooldown : float
         Share of the updates over which the rate falls to zero.
     seen_weight : float
@@ -104,7 +101,6 @@ class Pretraining:
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup: int = 200
-    halved_at: tuple[int, ...] = ()
     cooldown: float = 0.3
     seen_weight: float = 0.2
     static_weight: float = 0.5
@@ -254,7 +250,6 @@ class Run:
             self._parameter_groups(), settings.learning_rate, betas=(0.9, 0.98)
         )
         self.step = self.epoch = self.done = 0  # `done` batches of this epoch
-        self.first = 0  # update at which the optimiser began
         self.basin_years = self._before = self.seconds = 0.0
         self._recent: list[tuple[str, dict[str, float]]] = []
         if self._checkpoint.exists():
@@ -355,13 +350,12 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Learning rate of the next update: up, flat or in steps, down to zero."""
+        """Learning rate of the next update, a trapezoid: up, flat, down to zero."""
         settings = self.settings
-        share = min(1.0, (self.step + 1 - self.first) / settings.warmup)
-        share *= 0.5 ** sum(self.step >= each for each in settings.halved_at)
+        share = min(1.0, (self.step + 1) / settings.warmup)
         if settings.steps is not None:
             falling = max(1, settings.cooldown * settings.steps)
-            share *= min(1.0, max(0.0, (settings.steps - self.step) / falling))
+            share = min(share, max(0.0, (settings.steps - self.step) / falling))
         return settings.learning_rate * share
 
     def log(self) -> None:
@@ -388,23 +382,13 @@ class Run:
         state = {
             "networks": self.networks.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "position": {**self.position, "done": self.done, "first": self.first},
+            "position": {**self.position, "done": self.done},
             "config": self.model.config.to_dict(),
             "settings": asdict(self.settings),
         }
         unfinished = self._checkpoint.with_suffix(".tmp")
         torch.save(state, unfinished)
         unfinished.replace(self._checkpoint)
-
-    def start_from(self, weights: Weights) -> None:
-        """Go on from a snapshot, with an optimiser and a read-out that begin anew."""
-        own: Any = weights.model()
-        self.model.load_state_dict(own.state_dict())
-        for name in self.position:
-            setattr(self, name, weights.card.training[name])
-        self.done = self.step - self.epoch * self.epochs.count
-        self.first = self.step
-        self.save()
 
     def _load(self) -> None:
         """Go on from the checkpoint; lines of the log after it are dropped."""
