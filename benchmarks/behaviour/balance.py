@@ -74,7 +74,7 @@ EXPERIMENTS = [
         "flow over rain",
         "size",
         "flow",
-        measure=lambda a: runoff_ratio(a),
+        measure=runoff_ratio,
         least=0,
         most=1,
         observable=True,

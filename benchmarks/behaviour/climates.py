@@ -10,7 +10,6 @@ from behaviour.experiment import MORE, Experiment
 from behaviour.measures import mean, runoff_ratio, settled
 from behaviour.rain import POROSITY
 
-MADE = {"places": "synthetic"}
 DESERT, TROPICS, POLAR = "desert, 25 N", "humid tropics, 3 N", "78 N"
 MOST_FLOW = 500.0
 SNOW = "snow_water_equivalent"

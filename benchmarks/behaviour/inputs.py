@@ -7,8 +7,8 @@ import xarray as xr
 
 from behaviour.answers import Answers
 from behaviour.experiment import Experiment
-from behaviour.measures import difference, mean
-from behaviour.records import EVERY, OVER, few, few_answers
+from behaviour.measures import OVER, difference, mean
+from behaviour.records import EVERY, few, few_answers
 from behaviour.scenarios import other_units, wet_days
 
 FLOAT32 = 1e-4

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 
 from behaviour.answers import Answers
+from behaviour.experiment import Measure
 from behaviour.scenarios import turning_day
+
+OVER = "difference over standard deviation"
+"""What :func:`difference` gives."""
 
 SPINUP = 365
 NEIGHBOURS = 20
@@ -32,6 +38,13 @@ def summer(x: xr.DataArray) -> xr.DataArray:
     """Mean of June to August, but for the first year's (northern sites)."""
     x = settled(x)
     return x.isel(time=x.time.dt.month.isin([6, 7, 8]).values).mean("time")
+
+
+def relative(
+    statistic: Callable[[xr.DataArray], xr.DataArray], scenario: str, *base: str
+) -> Measure:
+    """Make a measure: a statistic under a scenario over that as it is, or in a base."""
+    return lambda a: statistic(a(scenario)) / statistic(a(*base))
 
 
 def difference(one: xr.DataArray, other: xr.DataArray) -> xr.DataArray:

@@ -7,11 +7,7 @@ import xarray as xr
 
 from behaviour.answers import Answers
 from behaviour.experiment import LESS, MORE, Experiment
-from behaviour.measures import (
-    last_year,
-    mean,
-    summer,
-)
+from behaviour.measures import last_year, mean, relative, summer
 from behaviour.scenarios import RAIN
 
 POROSITY = 0.65
@@ -34,7 +30,7 @@ EXPERIMENTS = [
         FLOW_OF,
         "direction",
         "flow",
-        measure=lambda a: mean(a("rain x 0")) / mean(a()),
+        measure=relative(mean, "rain x 0"),
         most=LESS,
         expected="Flow comes from rain: without any it falls.",
     ),
@@ -54,7 +50,7 @@ EXPERIMENTS = [
         SOIL_OF,
         "direction",
         "soil",
-        measure=lambda a: summer(a("rain x 0")) / summer(a()),
+        measure=relative(summer, "rain x 0"),
         most=LESS,
         expected="Nothing wets a soil but rain: without any it is drier.",
     ),
@@ -86,7 +82,7 @@ EXPERIMENTS = [
         FLOW_OF,
         "direction",
         "flow",
-        measure=lambda a: mean(a("rain x 0.5")) / mean(a()),
+        measure=relative(mean, "rain x 0.5"),
         most=LESS,
         expected="Less rain, less flow.",
     ),
@@ -95,7 +91,7 @@ EXPERIMENTS = [
         FLOW_OF,
         "size",
         "flow",
-        measure=lambda a: mean(a("rain x 0.5")) / mean(a()),
+        measure=relative(mean, "rain x 0.5"),
         least=0,
         most=0.5,
         expected=(
@@ -108,7 +104,7 @@ EXPERIMENTS = [
         FLOW_OF,
         "direction",
         "flow",
-        measure=lambda a: mean(a("rain x 2")) / mean(a()),
+        measure=relative(mean, "rain x 2"),
         least=MORE,
         expected="More rain, more flow.",
     ),
@@ -117,7 +113,7 @@ EXPERIMENTS = [
         FLOW_OF,
         "size",
         "flow",
-        measure=lambda a: mean(a("rain x 2")) / mean(a()),
+        measure=relative(mean, "rain x 2"),
         least=2,
         expected=(
             "Evaporation takes a smaller share of more rain: flow more than doubles."
@@ -128,7 +124,7 @@ EXPERIMENTS = [
         SOIL_OF,
         "direction",
         "soil",
-        measure=lambda a: summer(a("rain x 0.5")) / summer(a()),
+        measure=relative(summer, "rain x 0.5"),
         most=LESS,
         expected="Less rain, drier soil.",
     ),
@@ -137,7 +133,7 @@ EXPERIMENTS = [
         SOIL_OF,
         "direction",
         "soil",
-        measure=lambda a: summer(a("rain x 2")) / summer(a()),
+        measure=relative(summer, "rain x 2"),
         least=MORE,
         expected="More rain, wetter soil.",
     ),

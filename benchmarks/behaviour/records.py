@@ -6,11 +6,10 @@ import xarray as xr
 
 from behaviour.answers import Answers
 from behaviour.experiment import Experiment
-from behaviour.measures import difference, seam_rank, settled
+from behaviour.measures import OVER, difference, seam_rank, settled
 from behaviour.scenarios import shifted
 
 EVERY = "flow soil embedding"
-OVER = "difference over standard deviation"
 FEW = 3
 """Sites that stand for all where the answer must be the same number."""
 

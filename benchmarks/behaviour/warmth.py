@@ -6,7 +6,7 @@ import xarray as xr
 
 from behaviour.answers import Answers
 from behaviour.experiment import LESS, MORE, Experiment
-from behaviour.measures import difference, mean, settled, summer
+from behaviour.measures import OVER, difference, mean, relative, settled, summer
 from behaviour.scenarios import GAP, cold_days, days
 
 SNOW, EVAPORATION = "snow_water_equivalent", "evapotranspiration"
@@ -15,7 +15,6 @@ DEEP_SNOW, FROST = 20.0, -2.0  # [mm] on the day, [degC] on the mean of 60 days
 MILD = 10.0  # [degC]; colder places keep more snow when they get colder still
 FLOW_OF = "mean flow over that at the real temperature"
 SOIL_OF = "summer mean over that at the real temperature"
-OVER = "difference over standard deviation"
 TURNED = "hemisphere changed, dates moved by 183 days"
 UNKNOWN = f"temperature missing on the {GAP} coldest days"
 
@@ -60,7 +59,7 @@ EXPERIMENTS = [
         FLOW_OF,
         "direction",
         "flow",
-        measure=lambda a: mean(a("+5 K")) / mean(a()),
+        measure=relative(mean, "+5 K"),
         most=LESS,
         expected="Warmer air takes more water, so less flows off.",
     ),
@@ -81,7 +80,7 @@ EXPERIMENTS = [
         SOIL_OF,
         "direction",
         "soil",
-        measure=lambda a: summer(a("+5 K")) / summer(a()),
+        measure=relative(summer, "+5 K"),
         most=LESS,
         expected="Warmer air dries the summer's soil.",
     ),
@@ -90,7 +89,7 @@ EXPERIMENTS = [
         SOIL_OF,
         "direction",
         "soil",
-        measure=lambda a: summer(a("-5 K")) / summer(a()),
+        measure=relative(summer, "-5 K"),
         least=MORE,
         expected="Colder air leaves the summer's soil wetter.",
     ),
@@ -135,7 +134,7 @@ EXPERIMENTS = [
         "mean flow over that at PET x 1",
         "direction",
         "flow",
-        measure=lambda a: mean(a("PET x 2")) / mean(a("PET x 1")),
+        measure=relative(mean, "PET x 2", "PET x 1"),
         most=LESS,
         expected="What evaporates does not flow off.",
     ),
@@ -144,7 +143,7 @@ EXPERIMENTS = [
         "summer mean over that at PET x 1",
         "direction",
         "soil",
-        measure=lambda a: summer(a("PET x 2")) / summer(a("PET x 1")),
+        measure=relative(summer, "PET x 2", "PET x 1"),
         most=LESS,
         expected="A thirstier air dries the soil.",
     ),

@@ -27,7 +27,7 @@ from xstefaland.training import corpus as corpora
 from xstefaland.training import publishing
 from xstefaland.training.corpus import Corpus, masks
 from xstefaland.training.epochs import Epochs
-from xstefaland.training.pretraining import Pretraining, Run, pretrain, roles
+from xstefaland.training.pretraining import Pretraining, PretrainingRun, pretrain, roles
 from xstefaland.training.validation import HeldOut
 
 from .machine import machine
@@ -81,7 +81,7 @@ class EncoderRun:
         """Remember that the process was asked to stop."""
         self.stopped = True
 
-    def watch(self, run: Run) -> bool:
+    def watch(self, run: PretrainingRun) -> bool:
         """Look at held-out places and write snapshots when due; tell when to stop."""
         last = run.finished or run.basin_years >= self.basin_years
         if last or any(run.passed(mark) for mark in SNAPSHOTS):
@@ -91,7 +91,7 @@ class EncoderRun:
             self.look(run)
         return self.stopped or last
 
-    def look(self, run: Run) -> None:
+    def look(self, run: PretrainingRun) -> None:
         """Log the scores at held-out places."""
         readings = {"two-way": False, "causal": True}
         if self.settings.causal_share == 0:
@@ -120,7 +120,7 @@ class EncoderRun:
         ]
         return [each["two-way"] for each in found if JUDGED in each["two-way"]]
 
-    def snapshot(self, run: Run) -> None:
+    def snapshot(self, run: PretrainingRun) -> None:
         """Write a weights file of the model as it stands."""
         publishing.publish_encoder(
             run.model,

@@ -34,7 +34,7 @@ from .jobs import NONE, Job
 from .machine import machine
 from .observations import REGIONS, join, open_task
 from .splits import places, roles, unseen
-from .systems import SYSTEMS, System
+from .systems import SYSTEMS, TrainedSystem
 from .tables import TABLES
 
 SCORES = ("nse", "kge", "rmse", "ubrmse", "corr", "pbias", "fhv", "flv")
@@ -173,7 +173,7 @@ def trained(runs: Runs, job: Job, task: Task, versions: dict[str, Version]) -> A
     }
 
 
-def settings_of(job: Job, system: System) -> Finetuning:
+def settings_of(job: Job, system: TrainedSystem) -> Finetuning:
     """Budget of a job."""
     entries = SETTINGS.get(job.target, OTHERWISE) | dict(system.settings)
     if job.updates:

@@ -32,7 +32,7 @@ tell them from those that it has not seen."""
 
 
 def write(runs: Runs, folder: Path) -> Path:
-    """Write ``weights.md``, ``weights.csv``, ``weights_pairs.csv`` and figures.
+    """Write ``weights.md``, its tables as ``weights_*.csv``, and figures.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def write(runs: Runs, folder: Path) -> Path:
     tables = _tables(runs, every)
     for name in ("medians", "pairs", "groups"):
         tables[name].round(4).to_csv(folder / f"weights_{name}.csv", index=False)
-    parts = [_header(runs, every), NOTES]
+    parts = [_header(runs), NOTES]
     for name, (title, text) in TITLES.items():
         if len(tables[name]):
             shown = _wide(tables[name]) if name == "groups" else tables[name]
@@ -132,7 +132,7 @@ def _whole(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _header(runs: Runs, every: pd.DataFrame) -> str:
+def _header(runs: Runs) -> str:
     """Say what was run, on what."""
     planned = queue.jobs(runs.folder)
     done = sum((runs.head(job) / "scores.csv").exists() for job in planned)

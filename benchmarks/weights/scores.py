@@ -14,7 +14,6 @@ from xstefaland.training.benchmark import statistics
 from .heads import SCORES, Runs
 from .jobs import NONE, OPTIONS, Job
 
-KEYS = ["target", "split", "inputs", "name", "seed", "site"]
 LEVEL = statistics.LEVEL
 E = "E"
 """In :data:`PAIRS`: the encoder that is proved."""

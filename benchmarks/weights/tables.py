@@ -16,17 +16,10 @@ import numpy as np
 
 from xstefaland.training.benchmark import tabular
 from xstefaland.training.fitting import Predicted
+from xstefaland.training.systems import CLIMATE
 from xstefaland.training.tasks import Floats, Records, Task
 from xstefaland.training.versions import Version, hide
 
-WEATHER_ATTRIBUTES = (
-    "p_mean",
-    "pet_mean",
-    "aridity",
-    "p_seasonality",
-    "frac_snow",
-    "temperature_mean",
-)
 FULL_SHARE = 0.6  # of the training sites; of the others inputs are hidden, as of heads
 ROWS = 120_000  # days that are trained on
 
@@ -68,7 +61,7 @@ def small_trees(probability: bool, seed: int) -> Any:
 
 _ALL = tabular.DAYS
 TABLES: dict[str, Table] = {
-    "trees": Table(small_trees, (3, 7, 30), False, WEATHER_ATTRIBUTES, tabular.ROWS),
+    "trees": Table(small_trees, (3, 7, 30), False, CLIMATE, tabular.ROWS),
     "ridge-averages": Table(tabular.linear, _ALL),
     "ridge-embedding": Table(tabular.linear, embedding=True),
     "boosted-averages": Table(tabular.boosted, _ALL),

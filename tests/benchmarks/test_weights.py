@@ -19,7 +19,12 @@ from weights import encoder
 
 from xstefaland.testing import example_points
 from xstefaland.training.corpus import Corpus
-from xstefaland.training.pretraining import Pretraining, Run, load_model, pretrain
+from xstefaland.training.pretraining import (
+    Pretraining,
+    PretrainingRun,
+    load_model,
+    pretrain,
+)
 from xstefaland.training.rendering import Rendering
 from xstefaland.training.shards import write_shard
 from xstefaland.training.sources import SOURCES
@@ -64,7 +69,7 @@ class Noted(encoder.EncoderRun):
 
     snapshots: list[int]
 
-    def snapshot(self, run: Run) -> None:
+    def snapshot(self, run: PretrainingRun) -> None:
         """Note the update."""
         super().snapshot(run)
         self.snapshots.append(run.step)
@@ -128,7 +133,7 @@ def test_a_copy_is_ended_while_the_run_may_go_on(
     assert (settings.steps, settings.cooldown) == (10, 0.2)
     rates = []
 
-    def note(run: Run) -> bool:
+    def note(run: PretrainingRun) -> bool:
         rates.append(run.optimiser.param_groups[0]["lr"] / settings.learning_rate)
         return len(rates) == 1
 

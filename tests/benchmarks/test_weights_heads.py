@@ -185,7 +185,7 @@ def test_regressions_see_the_features_that_they_name(runs: heads.Runs) -> None:
     assert counts["boosted-both"] == counts["boosted-averages"] + width
     seen = tables._site(tables.TABLES["trees"], task, records, row, version)
     named = np.array(task.attribute_names)[np.isfinite(seen.attributes[0])]
-    assert set(named) <= set(tables.WEATHER_ATTRIBUTES)
+    assert set(named) <= set(tables.CLIMATE)
     assert np.isnan(seen.latitude).all()
 
 

@@ -13,16 +13,16 @@ import pytest
 
 from xstefaland.store import claims
 from xstefaland.store.claims import STALE, Coordinator
-from xstefaland.store.places import LocalPlace, RemotePlace
+from xstefaland.store.folders import LocalFolder, RemoteFolder
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> LocalPlace:
+def folder(tmp_path: Path) -> LocalFolder:
     """A folder that coordinators share."""
-    return LocalPlace(tmp_path)
+    return LocalFolder(tmp_path)
 
 
-def test_one_owner(folder: LocalPlace) -> None:
+def test_one_owner(folder: LocalFolder) -> None:
     """A second coordinator gets what the first has released, and nothing else."""
     with Coordinator(folder) as first, Coordinator(folder) as second:
         assert first.claim("7")
@@ -35,7 +35,7 @@ def test_one_owner(folder: LocalPlace) -> None:
     assert folder.names("claims") == folder.names("alive") == []
 
 
-def test_claims_end_with_the_block(folder: LocalPlace) -> None:
+def test_claims_end_with_the_block(folder: LocalFolder) -> None:
     """An error on the way gives everything back."""
 
     def fail() -> None:
@@ -49,13 +49,13 @@ def test_claims_end_with_the_block(folder: LocalPlace) -> None:
         assert second.claim("7")
 
 
-def test_a_killed_owner_loses_its_claims_at_once(folder: LocalPlace) -> None:
+def test_a_killed_owner_loses_its_claims_at_once(folder: LocalFolder) -> None:
     """On the same machine its process is seen to be gone."""
     code = (
         "import os, signal; from pathlib import Path\n"
         "from xstefaland.store.claims import Coordinator\n"
-        "from xstefaland.store.places import LocalPlace\n"
-        f"with Coordinator(LocalPlace(Path({str(folder.path)!r}))) as me:\n"
+        "from xstefaland.store.folders import LocalFolder\n"
+        f"with Coordinator(LocalFolder(Path({str(folder.path)!r}))) as me:\n"
         "    assert me.claim('7')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -68,7 +68,7 @@ def test_a_killed_owner_loses_its_claims_at_once(folder: LocalPlace) -> None:
         assert folder.read("claims/7") == me.name.encode()
 
 
-def _elsewhere(folder: LocalPlace, silent: float) -> str:
+def _elsewhere(folder: LocalFolder, silent: float) -> str:
     """Write the sign of life of a coordinator on another machine."""
     folder.write("alive/far-1-x.json", b'{"host": "far", "pid": 1}')
     then = time.time() - silent
@@ -76,7 +76,7 @@ def _elsewhere(folder: LocalPlace, silent: float) -> str:
     return "far-1-x"
 
 
-def test_a_silent_owner_elsewhere_loses_its_claims(folder: LocalPlace) -> None:
+def test_a_silent_owner_elsewhere_loses_its_claims(folder: LocalFolder) -> None:
     """Of another machine only the sign of life is seen."""
     with Coordinator(folder) as me:
         folder.write("claims/7", _elsewhere(folder, STALE / 2).encode())
@@ -85,14 +85,14 @@ def test_a_silent_owner_elsewhere_loses_its_claims(folder: LocalPlace) -> None:
         assert me.claim("7")
 
 
-def test_a_claim_without_owner_is_free(folder: LocalPlace) -> None:
+def test_a_claim_without_owner_is_free(folder: LocalFolder) -> None:
     """The owner's sign of life was removed, its claim was not."""
     folder.write("claims/7", b"nobody")
     with Coordinator(folder) as me:
         assert me.claim("7")
 
 
-def test_a_claim_that_changed_hands_is_given_back(folder: LocalPlace) -> None:
+def test_a_claim_that_changed_hands_is_given_back(folder: LocalFolder) -> None:
     """Who was judged dead may have been replaced by a living owner meanwhile."""
     with Coordinator(folder) as me, Coordinator(folder) as quicker:
         assert quicker.claim("7")
@@ -100,7 +100,7 @@ def test_a_claim_that_changed_hands_is_given_back(folder: LocalPlace) -> None:
         assert folder.read("claims/7") == quicker.name.encode()
 
 
-def test_many_at_once_share_a_dead_owners_claims(folder: LocalPlace) -> None:
+def test_many_at_once_share_a_dead_owners_claims(folder: LocalFolder) -> None:
     """Each of 20 stale claims gets one owner of four that grasp at the same moment."""
     for number in range(20):
         folder.write(f"claims/{number}", b"dead")
@@ -128,7 +128,7 @@ def test_many_at_once_share_a_dead_owners_claims(folder: LocalPlace) -> None:
 
 
 def test_signs_of_life_go_on(
-    folder: LocalPlace, monkeypatch: pytest.MonkeyPatch
+    folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sign is touched again and again while the block lasts."""
     monkeypatch.setattr(claims, "BEAT", 0.01)
@@ -143,7 +143,7 @@ def test_signs_of_life_go_on(
 
 def test_object_stores_have_one_coordinator(tmp_path: Path) -> None:
     """It claims without asking, and leaves no files."""
-    folder = RemotePlace(f"memory://{tmp_path}/run")
+    folder = RemoteFolder(f"memory://{tmp_path}/run")
     with Coordinator(folder) as me:
         assert me.claim("7")
         assert me.others() == []

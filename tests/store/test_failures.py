@@ -23,8 +23,8 @@ import zarr
 
 import xstefaland
 from xstefaland.errors import InputError, RunError
+from xstefaland.store.folders import LocalFolder
 from xstefaland.store.manifest import Manifest
-from xstefaland.store.places import LocalPlace
 from xstefaland.testing import example_points
 
 Run = Callable[..., Any]
@@ -79,7 +79,7 @@ def processes() -> Any:
 
 def right_so_far(store: Path, expected: xr.DataArray) -> int:
     """Compare all regions that are said to be done; return how many."""
-    manifest = Manifest(LocalPlace(Path(f"{store}.run")))
+    manifest = Manifest(LocalFolder(Path(f"{store}.run")))
     done = sorted(manifest.done())
     if done:
         values = zarr.open_array(store, path="streamflow", mode="r")[:]
@@ -247,7 +247,7 @@ def test_a_worker_is_lost(
 def _killer(pid: int, store: Path, after: int) -> Callable[[], bool]:
     """Kill a process once some regions are done; tell whether it happened in time."""
     killed = threading.Event()
-    manifest = Manifest(LocalPlace(Path(f"{store}.run")))
+    manifest = Manifest(LocalFolder(Path(f"{store}.run")))
 
     def watch() -> None:
         while len(manifest.done()) < after and not manifest.finished:

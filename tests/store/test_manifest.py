@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from xstefaland.errors import InputError
+from xstefaland.store.folders import LocalFolder
 from xstefaland.store.manifest import Manifest, differences, refuse_difference
-from xstefaland.store.places import LocalPlace
 
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
     """A manifest without a run."""
-    return Manifest(LocalPlace(tmp_path))
+    return Manifest(LocalFolder(tmp_path))
 
 
 def test_a_run_from_begin_to_end(manifest: Manifest) -> None:
@@ -34,7 +34,7 @@ def test_a_run_from_begin_to_end(manifest: Manifest) -> None:
     manifest.finish({})
     assert manifest.finished
     assert manifest.is_done(4)
-    assert sorted(manifest.place.names()) == [
+    assert sorted(manifest.folder.names()) == [
         "finished.json",
         "plan.json",
         "ready.json",

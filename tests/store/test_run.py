@@ -17,9 +17,9 @@ import zarr
 from dask.callbacks import Callback
 
 import xstefaland
-from xstefaland.errors import InputError, MissingVariableError
+from xstefaland.errors import InputError, MissingVariableError, RunError
 from xstefaland.store import handing, sizes
-from xstefaland.store.places import LocalPlace
+from xstefaland.store.folders import LocalFolder
 from xstefaland.store.writing import StoredVariable
 from xstefaland.testing import example_points, tiny_head
 
@@ -159,7 +159,7 @@ def test_a_second_call_computes_nothing(
 ) -> None:
     """All is there: it only says so."""
     run(grid, store)
-    monkeypatch.setattr(handing.Work, "write", _refuse)
+    monkeypatch.setattr(handing.RegionWriter, "write", _refuse)
     report = run(grid, store)
     assert (report.written, report.skipped, report.complete) == (0, 6, True)
 
@@ -174,18 +174,10 @@ def test_only_what_is_missing_is_computed(
     run: Run,
     store: Path,
     same: Same,
-    monkeypatch: pytest.MonkeyPatch,
+    failing: Callable[..., Any],
 ) -> None:
     """After an error the others are there, the error names one, the rerun does one."""
-    write = handing.Work.write
-
-    def fail_at_four(work: Any, number: int) -> None:
-        if number == 4:
-            raise OSError("the tape is torn")
-        write(work, number)
-
-    monkeypatch.setattr(handing.Work, "write", fail_at_four)
-    with pytest.raises(xstefaland.errors.RunError) as error:
+    with failing(4, "the tape is torn"), pytest.raises(RunError) as error:
         run(grid, store)
     report = error.value.report
     assert (report.written, len(report.failed), report.complete) == (5, 1, False)
@@ -195,7 +187,6 @@ def test_only_what_is_missing_is_computed(
     assert (
         part.isel(lat=2, lon=slice(2)).isnull().values.all()
     )  # not 0, which would be a flow
-    monkeypatch.setattr(handing.Work, "write", write)
     report = run(grid, store)
     assert (report.written, report.skipped) == (1, 5)
     same(report.open().streamflow, flow)
@@ -309,7 +300,7 @@ def test_a_run_killed_before_its_template_was_whole(
 ) -> None:
     """A plan without a template: the store is ours, and is begun again."""
     run(grid, store)
-    beside = LocalPlace(store.with_name("out.zarr.run"))
+    beside = LocalFolder(store.with_name("out.zarr.run"))
     for name in ("ready.json", "finished.json"):
         beside.remove(name)
     (store / "zarr.json").unlink()
@@ -323,7 +314,7 @@ def test_starting_over_beside_another_is_refused(
 ) -> None:
     """It would take the store from under the other's feet."""
     run(grid, store)
-    beside = LocalPlace(store.with_name("out.zarr.run"))
+    beside = LocalFolder(store.with_name("out.zarr.run"))
     beside.write("alive/far-1-x.json", json.dumps({"host": "far", "pid": 1}).encode())
     with pytest.raises(InputError, match="far-1-x still write"):
         run(grid, store, resume=False)

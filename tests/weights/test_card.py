@@ -11,7 +11,7 @@ import pytest
 
 from xstefaland.errors import WeightsError
 from xstefaland.inputs.requirements import VariableSpec
-from xstefaland.weights.card import FORMAT, Card, EncoderReference, External
+from xstefaland.weights.card import FORMAT, Card, EncoderReference, ExternalEmbeddings
 from xstefaland.weights.targets import TargetSpec
 
 HEAD = Card(
@@ -267,10 +267,12 @@ def test_external_embeddings_fit_the_network():
         "config": config,
         "targets": (TargetSpec(name="a", units="1"),),
     }
-    card = Card(**entries, external=External(name="others", width=4))
+    card = Card(**entries, external=ExternalEmbeddings(name="others", width=4))
     assert Card.from_json(card.to_json()) == card
     with pytest.raises(WeightsError, match="`external` is 3 wide"):
-        Card(**entries, external=External(name="others", width=3))
+        Card(**entries, external=ExternalEmbeddings(name="others", width=3))
     own = EncoderReference(name="e", sha256="ab" * 32)
     with pytest.raises(WeightsError, match="not both"):
-        Card(**entries, external=External(name="others", width=4), encoder=own)
+        Card(
+            **entries, external=ExternalEmbeddings(name="others", width=4), encoder=own
+        )

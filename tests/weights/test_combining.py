@@ -12,8 +12,9 @@ import xarray as xr
 
 import xstefaland
 from xstefaland.errors import InputError, WeightsError
+from xstefaland.model.members import MEDIAN
 from xstefaland.testing import example_points, tiny_head, tiny_weights
-from xstefaland.weights import Band, Card, Weights, combine, load, save
+from xstefaland.weights import Band, Card, Weights, combine, load, members, save
 
 FLUXES = ("streamflow", "evapotranspiration", "soil_water")
 LEVELS = (0.1, 0.5, 0.9)
@@ -31,6 +32,11 @@ def ds() -> xr.Dataset:
     ds = example_points(sites=3, days=150)
     ds["precipitation"][1, 50:90] = np.nan
     return ds
+
+
+def test_cards_and_networks_agree_on_the_median() -> None:
+    """It is said twice, for cards are read without torch."""
+    assert members.MEDIAN == MEDIAN
 
 
 def floored(head: Weights, name: str) -> Weights:

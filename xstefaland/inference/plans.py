@@ -13,17 +13,16 @@ from xstefaland.errors import (
     join_problems,
 )
 from xstefaland.inference.loaded import Reference
-from xstefaland.inference.predictions import Ceiling, External, HeadTask
+from xstefaland.inference.predictions import Ceiling, ExternalColumns, HeadTask
 from xstefaland.inputs import external
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.weights import Card, TargetSpec, Weights
 from xstefaland.weights.cache import is_cached
-from xstefaland.weights.members import levels_of
+from xstefaland.weights.members import MEDIAN, levels_of
 from xstefaland.weights.opening import WeightsLike
 from xstefaland.weights.registry import table
 
 POROSITY = "soil_porosity"
-MEDIAN = 0.5  # the quantile that stands for the answer
 LOOSEST = 0.65  # [m3 m-3] porosity where it is not known
 
 
@@ -98,13 +97,15 @@ class HeadGroup:
 
 def _external(
     card: Card, forcing: Sequence[str], attributes: Sequence[str]
-) -> External | None:
+) -> ExternalColumns | None:
     """Find the columns of the embeddings of others that a head reads."""
     if card.external is None:
         return None
     where = forcing if card.external.daily else attributes
     wanted = external.columns(card.external.width)
-    return External(tuple(where.index(name) for name in wanted), card.external.daily)
+    return ExternalColumns(
+        tuple(where.index(name) for name in wanted), card.external.daily
+    )
 
 
 @dataclass(frozen=True)

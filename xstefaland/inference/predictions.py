@@ -40,7 +40,7 @@ class Ceiling:
 
 
 @dataclass(frozen=True)
-class External:
+class ExternalColumns:
     """Embeddings of others, in columns of the block.
 
     Parameters
@@ -87,7 +87,7 @@ class HeadTask:
     ensemble : bool
         The head is an :class:`~xstefaland.model.Ensemble`, which gives its answer, or
         its levels when asked for them.
-    external : External or None
+    external : ExternalColumns or None
         What it reads in place of the encoder's embedding.
     """
 
@@ -100,7 +100,7 @@ class HeadTask:
     spinup_days: int = 365
     ceilings: tuple[Ceiling, ...] = ()
     ensemble: bool = False
-    external: External | None = None
+    external: ExternalColumns | None = None
 
     @property
     def quantiles(self) -> int | None:

@@ -19,8 +19,6 @@ from xstefaland.errors import InputError
 from xstefaland.metrics.pairing import Array, Dims, dims_of, named, pairs, whole
 
 Days = npt.NDArray[np.int64]
-Peaks = tuple[Array, Array, Days, int]
-"""Paired values of one site, peaks of the observations, days to each side."""
 
 _APART, _SHORT_APART = 100, 30  # days between peaks that count as two
 _HIGH = 80  # percentile above which a peak may be missed

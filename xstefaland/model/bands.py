@@ -41,7 +41,7 @@ class BandConfig:
     low: float = 0.0
 
 
-class Band(nn.Module):
+class BandCorrection(nn.Module):
     """The correction of one target's quantiles, see :class:`BandConfig`."""
 
     knots: Tensor

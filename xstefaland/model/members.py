@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xstefaland.model.bands import Band, BandConfig
+from xstefaland.model.bands import BandConfig, BandCorrection
 from xstefaland.model.config import HeadConfig
 from xstefaland.model.heads import build_head
 from xstefaland.model.limits import Limited
@@ -17,7 +17,8 @@ from xstefaland.model.limits import Limited
 Options = dict[str, Any]
 
 MEDIAN = 0.5
-"""The quantile that stands for the answer of a head with quantiles."""
+"""The quantile that stands for the answer of a head with quantiles; cards say it again
+(:mod:`xstefaland.weights.members`), as they are read without torch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,8 @@ class Ensemble(Limited):
 
     A member without quantiles counts as its answer at every level. Averaging quantile
     functions keeps the spread of the members, where averaging distributions would
-    widen it; a band then corrects each level (:class:`~xstefaland.model.bands.Band`).
+    widen it; then each level is corrected, see
+    :class:`~xstefaland.model.bands.BandCorrection`.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ class Ensemble(Limited):
         super().__init__(len(config.targets), saved=False)
         self.config = config
         self.members = nn.ModuleList(build_head(member) for member in config.members)
-        bands = [Band(band) for band in config.bands]
+        bands = [BandCorrection(band) for band in config.bands]
         self.bands = nn.ModuleList(bands)
         self.banded = {band.target: band for band in bands}
         self.columns = [

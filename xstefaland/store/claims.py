@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from xstefaland.store.places import Place
+from xstefaland.store.folders import Folder
 
 BEAT, STALE = 5.0, 60.0
 """Seconds between two signs of life, and until a silent owner is taken for dead."""
@@ -32,22 +32,22 @@ class Coordinator:
 
     Parameters
     ----------
-    place : Place
+    folder : Folder
         The folder that all coordinators of a run share.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, folder: Folder) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._place = place
+        self._folder = folder
         self._mine: set[str] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Self:
         """Start to show signs of life."""
-        if self._place.shared:
+        if self._folder.shared:
             who = {"host": socket.gethostname(), "pid": os.getpid()}
-            self._place.write(self._sign(self.name), json.dumps(who).encode())
+            self._folder.write(self._sign(self.name), json.dumps(who).encode())
             self._thread.start()
         return self
 
@@ -62,15 +62,15 @@ class Coordinator:
         with contextlib.suppress(OSError):  # a full or vanished disk must not hide why
             for claim in list(self._mine):
                 self.release(claim)
-            self._place.remove(self._sign(self.name))
+            self._folder.remove(self._sign(self.name))
 
     def claim(self, what: str) -> bool:
         """Claim something unless a living coordinator has; tell whether it worked."""
-        if not self._place.shared:
+        if not self._folder.shared:
             return True
         path, me = f"claims/{what}", self.name.encode()
-        while not self._place.create(path, me):
-            owner = self._place.read(path)
+        while not self._folder.create(path, me):
+            owner = self._folder.read(path)
             if owner is not None and (
                 self.is_alive(owner.decode()) or not self._evict(path, owner)
             ):
@@ -82,14 +82,14 @@ class Coordinator:
         """Give a claim back, if it is still ours."""
         self._mine.discard(what)
         path = f"claims/{what}"
-        if self._place.shared and self._place.read(path) == self.name.encode():
-            self._place.remove(path)
+        if self._folder.shared and self._folder.read(path) == self.name.encode():
+            self._folder.remove(path)
 
     def others(self) -> list[str]:
         """Names of the other coordinators that live."""
-        if not self._place.shared:
+        if not self._folder.shared:
             return []
-        names = [name.removesuffix(".json") for name in self._place.names("alive")]
+        names = [name.removesuffix(".json") for name in self._folder.names("alive")]
         return [name for name in names if name != self.name and self.is_alive(name)]
 
     def is_alive(self, owner: str) -> bool:
@@ -129,7 +129,7 @@ class Coordinator:
 
     def _path(self, name: str) -> Path:
         """Where a file of the folder lies; only a shared folder is asked."""
-        return Path(self._place.root) / name
+        return Path(self._folder.root) / name
 
     @staticmethod
     def _sign(name: str) -> str:

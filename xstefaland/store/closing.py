@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from xstefaland.store.places import LocalPlace, place
+from xstefaland.store.folders import LocalFolder, open_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +53,8 @@ def close(
                 store, mode="r+", storage_options=storage_options or None
             )
             zarr.consolidate_metadata(group.store)
-        where = place(store, storage_options)
-        if isinstance(where, LocalPlace):
+        where = open_folder(store, storage_options)
+        if isinstance(where, LocalFolder):
             _tidy(where.path)
         manifest.finish(facts)
         me.release("finish")

@@ -43,7 +43,7 @@ logger = logging.getLogger("xstefaland")
 
 
 @dataclass(frozen=True)
-class Work:
+class RegionWriter:
     """All that is needed to write any region."""
 
     ds: xr.Dataset
@@ -85,7 +85,7 @@ class _Tally:
 
 
 def hand_out(
-    work: Work,
+    writer: RegionWriter,
     manifest: Manifest,
     me: Coordinator,
     bar: Progress,
@@ -96,7 +96,7 @@ def hand_out(
 
     Parameters
     ----------
-    work : Work
+    writer : RegionWriter
         How a region is written.
     manifest : Manifest
         Which are.
@@ -117,28 +117,28 @@ def hand_out(
     tally = _Tally()
     with _closing(bar):
         if manifest.finished:
-            tally.skipped = len(work.regions)
+            tally.skipped = len(writer.regions)
         else:
-            _work(work, manifest, me, bar, in_flight or _at_once(), tally)
+            _hand_out(writer, manifest, me, bar, in_flight or _at_once(), tally)
     report = RunReport(
-        store=work.store,
-        regions=len(work.regions),
+        store=writer.store,
+        regions=len(writer.regions),
         written=tally.written,
         skipped=tally.skipped,
         failed=tuple(tally.failed),
         sites=tally.sites,
         seconds=time.monotonic() - begun,
-        storage_options=work.storage_options,
+        storage_options=writer.storage_options,
     )
     if not report.complete:
         raise _failure(report, tally.stopped) from tally.failed[0].error
-    facts = {"regions": report.regions, "sites": _sites(work.regions)}
-    close(work.store, work.storage_options, manifest, me, facts)
+    facts = {"regions": report.regions, "sites": _sites(writer.regions)}
+    close(writer.store, writer.storage_options, manifest, me, facts)
     return report
 
 
-def _work(
-    work: Work,
+def _hand_out(
+    writer: RegionWriter,
     manifest: Manifest,
     me: Coordinator,
     bar: Progress,
@@ -146,7 +146,7 @@ def _work(
     tally: _Tally,
 ) -> None:
     """Hand out regions until all are done or have failed here."""
-    turns = _turns(work, manifest, me, tally, bar)
+    turns = _turns(writer, manifest, me, tally, bar)
     running: dict[Future[None], int] = {}
     with ThreadPoolExecutor(at_once, thread_name_prefix="xstefaland") as pool:
         more = True
@@ -156,7 +156,9 @@ def _work(
                 if number is None:
                     more = False
                 elif number >= 0:
-                    task = pool.submit(copy_context().run, _one, work, manifest, number)
+                    task = pool.submit(
+                        copy_context().run, _one, writer, manifest, number
+                    )
                     running[task] = number
                 else:  # the rest is claimed by others
                     break
@@ -164,29 +166,33 @@ def _work(
             if running:
                 ended, _ = wait(running, POLL, FIRST_COMPLETED)
                 for task in ended:
-                    _settle(work, running.pop(task), task, me, bar, tally)
+                    _settle(writer, running.pop(task), task, me, bar, tally)
             elif more:
                 time.sleep(POLL)
 
 
 def _turns(
-    work: Work, manifest: Manifest, me: Coordinator, tally: _Tally, bar: Progress
+    writer: RegionWriter,
+    manifest: Manifest,
+    me: Coordinator,
+    tally: _Tally,
+    bar: Progress,
 ) -> Iterator[int]:
     """Yield each region that is ours to write; -1 while others hold what is left."""
     done = manifest.done()
     tally.skipped += len(done)
-    waiting = [number for number in range(len(work.regions)) if number not in done]
+    waiting = [number for number in range(len(writer.regions)) if number not in done]
     while waiting:
         held = []
         for number in waiting:
             try:
                 mine = me.claim(_claim(number))
             except OSError as error:
-                _fail(work, number, error, bar, tally)
+                _fail(writer, number, error, bar, tally)
                 return
             if not mine:
                 held.append(number)
-            elif manifest.place.shared and manifest.is_done(number):
+            elif manifest.folder.shared and manifest.is_done(number):
                 me.release(_claim(number))
                 tally.skipped += 1
                 bar.skip()
@@ -197,16 +203,18 @@ def _turns(
             yield -1
 
 
-def _one(work: Work, manifest: Manifest, number: int) -> None:
+def _one(writer: RegionWriter, manifest: Manifest, number: int) -> None:
     """Write a region, then say so: in this order."""
     start = time.monotonic()
-    work.write(number)
+    writer.write(number)
     seconds = round(time.monotonic() - start, 3)
-    manifest.set_done(number, {"sites": work.regions.sites(number), "seconds": seconds})
+    manifest.set_done(
+        number, {"sites": writer.regions.sites(number), "seconds": seconds}
+    )
 
 
 def _settle(
-    work: Work,
+    writer: RegionWriter,
     number: int,
     task: Future[None],
     me: Coordinator,
@@ -215,7 +223,7 @@ def _settle(
 ) -> None:
     """Count a region that ended."""
     error = task.exception()
-    sites = work.regions.sites(number)
+    sites = writer.regions.sites(number)
     if error is None:
         tally.written += 1
         tally.sites += sites
@@ -223,7 +231,7 @@ def _settle(
     elif not isinstance(error, Exception):  # an interrupt, an exit
         raise error
     else:
-        _fail(work, number, error, bar, tally)
+        _fail(writer, number, error, bar, tally)
     me.release(_claim(number))
 
 
@@ -232,10 +240,10 @@ def _sites(regions: Regions) -> int:
 
 
 def _fail(
-    work: Work, number: int, error: Exception, bar: Progress, tally: _Tally
+    writer: RegionWriter, number: int, error: Exception, bar: Progress, tally: _Tally
 ) -> None:
     """Count a region that failed; stop where no other could be written either."""
-    failed = FailedRegion(number, work.regions.name(number), error)
+    failed = FailedRegion(number, writer.regions.name(number), error)
     tally.failed.append(failed)
     logger.warning("%s", failed)
     bar.region(0, failed=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from xstefaland.errors import InputError, join_problems
-from xstefaland.store.places import Place
+from xstefaland.store.folders import Folder
 
 PLAN, READY, FINISHED = "plan.json", "ready.json", "finished.json"
 FORMAT = 1
@@ -26,12 +26,12 @@ class Manifest:
 
     Parameters
     ----------
-    place : Place
+    folder : Folder
         Where they lie.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
 
     def plan(self) -> dict[str, Any] | None:
         """Return what the run is, None where there is none."""
@@ -43,13 +43,13 @@ class Manifest:
         There is a plan at every moment: a store without one is somebody else's.
         """
         for name in (FINISHED, READY, "done"):
-            self.place.remove(name)
+            self.folder.remove(name)
         self._write(PLAN, {"format": FORMAT, **plan})
 
     @property
     def ready(self) -> bool:
         """Whether the store has its template."""
-        return self.place.read(READY) is not None
+        return self.folder.read(READY) is not None
 
     def set_ready(self) -> None:
         """Say that the store has its template."""
@@ -57,11 +57,11 @@ class Manifest:
 
     def done(self) -> set[int]:
         """Return the numbers of the regions that are done."""
-        return {int(name.split(".")[0]) for name in self.place.names("done")}
+        return {int(name.split(".")[0]) for name in self.folder.names("done")}
 
     def is_done(self, number: int) -> bool:
         """Tell whether a region is done; when all are, it has no file any more."""
-        return self.place.read(_marker(number)) is not None or self.finished
+        return self.folder.read(_marker(number)) is not None or self.finished
 
     def set_done(self, number: int, facts: Mapping[str, Any]) -> None:
         """Say that a region's data are written."""
@@ -70,20 +70,20 @@ class Manifest:
     @property
     def finished(self) -> bool:
         """Whether all regions are done and the store is closed."""
-        return self.place.read(FINISHED) is not None
+        return self.folder.read(FINISHED) is not None
 
     def finish(self, facts: Mapping[str, Any]) -> None:
         """Say that the store is complete, and remove what only the run needed."""
         self._write(FINISHED, facts)
         for folder in ("done", "claims"):
-            self.place.remove(folder)
+            self.folder.remove(folder)
 
     def _read(self, name: str) -> dict[str, Any] | None:
-        content = self.place.read(name)
+        content = self.folder.read(name)
         return None if content is None else dict(json.loads(content))
 
     def _write(self, name: str, values: Mapping[str, Any]) -> None:
-        self.place.write(name, json.dumps(values, indent=1).encode())
+        self.folder.write(name, json.dumps(values, indent=1).encode())
 
 
 def refuse_difference(

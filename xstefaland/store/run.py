@@ -23,11 +23,11 @@ from xstefaland.inference.labels import MissingBy
 from xstefaland.inputs.hints import Climate, Latitude
 from xstefaland.options import get_options
 from xstefaland.store.claims import Coordinator
-from xstefaland.store.handing import Work, hand_out, is_unwritable
+from xstefaland.store.folders import address, open_folder
+from xstefaland.store.handing import RegionWriter, hand_out, is_unwritable
 from xstefaland.store.identity import data_identity, plain
 from xstefaland.store.manifest import Manifest, refuse_difference
 from xstefaland.store.packing import Packing, StoredAs, check_packing, fitted
-from xstefaland.store.places import address, place
 from xstefaland.store.progress import Progress
 from xstefaland.store.questions import (
     Question,
@@ -194,11 +194,11 @@ def run(
     begun = time.monotonic()
     run_ = _prepared(ds, question(target, given), output, allow_large)
     try:
-        with Coordinator(run_.manifest.place) as me:
-            work, nbytes = _work(run_, _begin(run_, me, resume))
-            bar = Progress(len(work.regions), _count_done(run_, work), progress)
-            announce(bar, output.store, nbytes, work.regions)
-            return hand_out(work, run_.manifest, me, bar, in_flight, begun)
+        with Coordinator(run_.manifest.folder) as me:
+            writer, nbytes = _writer(run_, _begin(run_, me, resume))
+            bar = Progress(len(writer.regions), _count_done(run_, writer), progress)
+            announce(bar, output.store, nbytes, writer.regions)
+            return hand_out(writer, run_.manifest, me, bar, in_flight, begun)
     except OSError as error:
         if not is_unwritable(error):
             raise
@@ -273,7 +273,7 @@ def _prepared(
     }
     sizes = tuple(ds.sizes[dim] for dim in dims)
     regions = Regions(dims, sizes, tuple(steps[dim] for dim in dims))
-    manifest = Manifest(place(f"{output.store}.run", output.storage_options))
+    manifest = Manifest(open_folder(f"{output.store}.run", output.storage_options))
     return _Run(ds, asked, output, identity, regions, made, manifest)
 
 
@@ -325,9 +325,9 @@ def _begin(run_: _Run, me: Coordinator, resume: bool) -> _Plan:
     return _Plan(plan["run"], steps, tuple(plan["variables"]), packing, plan["bytes"])
 
 
-def _work(run_: _Run, plan: _Plan) -> tuple[Work, int]:
+def _writer(run_: _Run, plan: _Plan) -> tuple[RegionWriter, int]:
     """Say how a region of this run is written; and how much all of them are [bytes]."""
-    work = Work(
+    writer = RegionWriter(
         ds=run_.ds,
         asked=run_.asked,
         regions=Regions(run_.regions.dims, run_.regions.sizes, plan.steps),
@@ -337,18 +337,18 @@ def _work(run_: _Run, plan: _Plan) -> tuple[Work, int]:
         packing=plan.packing,
         run=plan.run,
     )
-    return work, plan.nbytes
+    return writer, plan.nbytes
 
 
-def _count_done(run_: _Run, work: Work) -> int:
+def _count_done(run_: _Run, writer: RegionWriter) -> int:
     """Regions that are there; a finished run has no list of them any more."""
     finished = run_.manifest.finished
-    return len(work.regions) if finished else len(run_.manifest.done())
+    return len(writer.regions) if finished else len(run_.manifest.done())
 
 
 def _usable(run_: _Run) -> bool:
     """Tell whether the store has its template; who deleted it starts anew."""
-    store = place(run_.output.store, run_.output.storage_options)
+    store = open_folder(run_.output.store, run_.output.storage_options)
     return run_.manifest.ready and store.read("zarr.json") is not None
 
 
@@ -360,7 +360,7 @@ def _refuse_foreign(run_: _Run, me: Coordinator, over: bool) -> None:
             f"'{store}' cannot be started over: {', '.join(others)} still write to it. "
             "Stop them first, or join them: resume=True."
         )
-    there = place(store, run_.output.storage_options).names()
+    there = open_folder(store, run_.output.storage_options).names()
     if there and run_.manifest.plan() is None:
         raise InputError(
             f"'{store}' exists, and no run of xstefaland wrote it (there is no "

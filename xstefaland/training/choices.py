@@ -16,13 +16,13 @@ from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import HeadConfig
 from xstefaland.model.physics import FLUXES
-from xstefaland.training.fitting import MEDIAN
 from xstefaland.training.losses import OF_PROBABILITIES
 from xstefaland.training.systems import entries_of
 from xstefaland.training.tasks import Task
+from xstefaland.weights.members import MEDIAN
 from xstefaland.weights.targets import TARGETS, TargetSpec
 
-FORCING = (
+HEAD_FORCING = (
     "precipitation",
     "temperature",
     "temperature_max",
@@ -97,7 +97,7 @@ def asked_of_data(
         The target has no time, so neither time nor forcing is needed.
     """
     known = {variable.name for variable in asked.forcing}
-    more = [VariableSpec(n, CATALOGUE[n].units) for n in FORCING if n not in known]
+    more = [VariableSpec(n, CATALOGUE[n].units) for n in HEAD_FORCING if n not in known]
     same = {
         name
         for name, variable in CATALOGUE.items()
@@ -134,7 +134,7 @@ def head_config(
     InputError
         For a head that is not possible, or not with this target.
     """
-    forcing = tuple(n for n in FORCING if n in task.known_forcing)
+    forcing = tuple(n for n in HEAD_FORCING if n in task.known_forcing)
     entries: dict[str, Any] = {
         "embedding": embedding,
         "link": "logit" if task.target.transform == "logit" else "identity",

@@ -12,7 +12,7 @@ from xstefaland.errors import InputError
 from xstefaland.training import corpus as corpora
 from xstefaland.training.finetuning import finetune
 from xstefaland.training.fitting import Finetuning
-from xstefaland.training.pretraining import Pretraining, Run, pretrain, roles
+from xstefaland.training.pretraining import Pretraining, PretrainingRun, pretrain, roles
 from xstefaland.training.publishing import publish_encoder
 from xstefaland.training.sources import SOURCES, Source
 from xstefaland.weights.files import Weights, read
@@ -80,7 +80,7 @@ def run_pretrain(given: argparse.Namespace) -> Weights:
     )
     reached: dict[str, float] = {}
 
-    def note(run: Run) -> bool:
+    def note(run: PretrainingRun) -> bool:
         reached.update(run.position)
         return False
 

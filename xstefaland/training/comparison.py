@@ -45,7 +45,7 @@ BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
-class Run:
+class FinetuningRun:
     """One finetuning: what is trained on what, and where it is kept.
 
     Attributes
@@ -96,13 +96,17 @@ class Run:
 
 
 def trained(
-    run: Run, task: Task, config: HeadConfig, versions: Sequence[Version], name: str
+    run: FinetuningRun,
+    task: Task,
+    config: HeadConfig,
+    versions: Sequence[Version],
+    name: str,
 ) -> nn.Module:
     """Fit one head, or go on with it, or take it from the folder.
 
     Parameters
     ----------
-    run : Run
+    run : FinetuningRun
         Settings and folder.
     task, config, versions
         What is trained on what.
@@ -129,13 +133,13 @@ def trained(
 
 
 def cross_validate(
-    run: Run, versions: Sequence[Version], folds: NDArray[np.int64]
+    run: FinetuningRun, versions: Sequence[Version], folds: NDArray[np.int64]
 ) -> pd.DataFrame:
     """Score the head and an LSTM on sites left out.
 
     Parameters
     ----------
-    run : Run
+    run : FinetuningRun
         What is trained.
     versions : sequence of Version
         Inputs with their embeddings.
@@ -172,12 +176,12 @@ def skipped(task: Task) -> int:
     return YEAR if min(len(r.dates) for r in task.records) > 2 * YEAR else 0
 
 
-def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
+def score_bundled(run: FinetuningRun, version: Version) -> pd.DataFrame | None:
     """Score the registry's head for the target on the same sites and embeddings.
 
     Parameters
     ----------
-    run : Run
+    run : FinetuningRun
         What is trained.
     version : Version
         The complete inputs.
@@ -207,7 +211,7 @@ def score_bundled(run: Run, version: Version) -> pd.DataFrame | None:
     return scored(run.task, chosen).assign(system=BUNDLED, fold=-1)
 
 
-def _comparable(run: Run, head: Weights) -> bool:
+def _comparable(run: FinetuningRun, head: Weights) -> bool:
     """Whether a head takes what the task has, and answers in the same units."""
     card, task = head.card, run.task
     units = {spec.name: spec.units for spec in card.targets}[task.target.name]

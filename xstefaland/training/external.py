@@ -14,7 +14,7 @@ from xstefaland.errors import InputError
 from xstefaland.inputs.external import TIME, aligned
 from xstefaland.training.tasks import Records, Task
 from xstefaland.training.versions import Cache
-from xstefaland.weights.card import External
+from xstefaland.weights.card import ExternalEmbeddings
 
 UNNAMED = "embeddings"
 
@@ -25,13 +25,13 @@ class Given:
 
     Attributes
     ----------
-    about : External
+    about : ExternalEmbeddings
         What the card says of them.
     cache : mapping
         Per records, ``(site, day, width)``.
     """
 
-    about: External
+    about: ExternalEmbeddings
     cache: Cache
 
     def fingerprint(self) -> str:
@@ -78,7 +78,9 @@ def given_embeddings(
     name = embeddings.name
     what = str(embeddings.attrs.get("source", UNNAMED if name is None else name))
     width = next(iter(cache.values())).shape[-1]
-    return Given(External(name=what, width=width, daily=TIME in embeddings.dims), cache)
+    return Given(
+        ExternalEmbeddings(name=what, width=width, daily=TIME in embeddings.dims), cache
+    )
 
 
 def _of_records(

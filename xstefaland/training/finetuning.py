@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -23,9 +22,9 @@ from xstefaland.inference.plans import plan_encoder, require_reading
 from xstefaland.inputs.hints import Climate, Hints, Latitude
 from xstefaland.inputs.observed import inputs_that_tell
 from xstefaland.inputs.requirements import Requirements
-from xstefaland.training import choices, comparison
+from xstefaland.training import choices, comparison, folders
 from xstefaland.training.channels import Channels, cache_channels
-from xstefaland.training.comparison import Run
+from xstefaland.training.comparison import FinetuningRun
 from xstefaland.training.external import given_embeddings
 from xstefaland.training.fitting import Finetuning
 from xstefaland.training.publishing import publish_head
@@ -43,7 +42,7 @@ from xstefaland.weights.files import Weights, read
 from xstefaland.weights.opening import WeightsLike
 from xstefaland.weights.targets import TargetSpec
 
-REQUIRED = ("precipitation", "temperature")
+NEVER_HIDDEN = ("precipitation", "temperature")
 """Inputs that are never hidden in training."""
 
 EMBEDDINGS, CHANNELS, SCORES = "embeddings", "channels", "scores.csv"
@@ -102,7 +101,7 @@ def finetune(
         embedding)`` or ``(site, time, embedding)``, labelled as the sites are. The head
         needs ``predict(..., embeddings=)`` then.
     head : str or mapping
-        A name of :data:`xstefaland.training.systems.SYSTEMS`: ``"resconn"``,
+        A name of :data:`xstefaland.training.systems.HEADS`: ``"resconn"``,
         ``"no_resconn"``, ``"lstm"`` or ``"linear"``, with ``"-hbv"`` for one that sets
         the parameters of HBV, with ``"-plain"`` for one without process channels and
         place, ``"lstm-anomaly"`` for soil moisture; or entries of
@@ -203,7 +202,7 @@ def finetune(
     labels = choices.choose_folds(task, folds)
     place = Path(folder or tempfile.mkdtemp(prefix="xstefaland-"))
     settings = settings or Finetuning()
-    run = Run(task, opened, config, settings, place, causal, external=given)
+    run = FinetuningRun(task, opened, config, settings, place, causal, external=given)
     _claim(run, labels)
     title = name or f"{spec.name}-{form_of(config)}"
     with tqdm(disable=not progress, delay=0.5, mininterval=0.5) as bar:
@@ -271,7 +270,7 @@ def read_task(
 
 
 def _finetuned(
-    run: Run,
+    run: FinetuningRun,
     folds: NDArray[np.int64] | None,
     title: str,
     data: Data,
@@ -316,7 +315,7 @@ def _finetuned(
     return weights
 
 
-def _scores(run: Run) -> pd.DataFrame:
+def _scores(run: FinetuningRun) -> pd.DataFrame:
     """Read the scores by site; none where nothing was cross-validated."""
     path = run.folder / SCORES
     if not path.exists():
@@ -348,10 +347,9 @@ def _span(dates: pd.DatetimeIndex) -> str:
     return "" if dates.hasnans else f"{dates[0]:%Y-%m-%d}..{dates[-1]:%Y-%m-%d}"
 
 
-def _claim(run: Run, folds: NDArray[np.int64] | None) -> None:
+def _claim(run: FinetuningRun, folds: NDArray[np.int64] | None) -> None:
     """Write down what the folder holds, or refuse one that holds another run."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    what: dict[str, Any] = {
+    what = {
         "task": run.task.fingerprint(),
         "sites": run.task.sites.query("role == 'train'")["site"].tolist(),
         "encoder": run.encoder.sha256,
@@ -361,23 +359,13 @@ def _claim(run: Run, folds: NDArray[np.int64] | None) -> None:
         "folds": None if folds is None else folds.tolist(),
         "embeddings": run.external.fingerprint() if run.external else None,
     }
-    what = json.loads(json.dumps(what))
-    path = run.folder / "run.json"
-    if path.exists():
-        had = json.loads(path.read_text())
-        other = [key for key in what if had.get(key) != what[key]]
-        if other:
-            raise InputError(
-                f"folder={str(run.folder)!r} holds another run: {', '.join(other)} "
-                "differ. Give another folder, or delete it to start anew"
-            )
-    path.write_text(json.dumps(what, indent=1))
+    folders.claim(run.folder, what, "folder")
 
 
-def _versions(run: Run) -> list[Version]:
+def _versions(run: FinetuningRun) -> list[Version]:
     """Complete inputs, and inputs with some hidden and the climate of other years."""
     task = run.task
-    required = [name for name in REQUIRED if name in task.forcing_names]
+    required = [name for name in NEVER_HIDDEN if name in task.forcing_names]
     if run.config.physics:
         required.append("potential_evapotranspiration")
     dropped = drop_inputs(task, required, run.settings.seed + 1)
@@ -400,7 +388,7 @@ def _versions(run: Run) -> list[Version]:
     return list(versions.values())
 
 
-def _channels(run: Run) -> Channels | None:
+def _channels(run: FinetuningRun) -> Channels | None:
     """Compute the process channels of all systems that are trained."""
     wanted = [name for config in run.systems().values() for name in config.channels]
     if not wanted:
@@ -411,7 +399,7 @@ def _channels(run: Run) -> Channels | None:
     return cache_channels(run.task, names, folder, causal=run.causal)
 
 
-def _embeddings(run: Run, name: str, version: Version) -> Cache:
+def _embeddings(run: FinetuningRun, name: str, version: Version) -> Cache:
     """Embed all records with the inputs of a version."""
     run.bar.set_description(f"embeddings, {name} inputs")
     model: Any = run.encoder.model()

@@ -32,10 +32,8 @@ from xstefaland.training.sampling import Sample, Sampler
 from xstefaland.training.scaling import scale
 from xstefaland.training.tasks import Floats, Records, Task
 from xstefaland.training.versions import Version, hide
+from xstefaland.weights.members import MEDIAN
 from xstefaland.weights.targets import TargetSpec
-
-MEDIAN = 0.5
-"""The quantile that stands for the answer in scores."""
 
 PATIENCE = 20
 """Updates in a row without a finite gradient after which a run is given up."""

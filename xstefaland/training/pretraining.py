@@ -171,7 +171,7 @@ def pretrain(
     folder: Path,
     settings: Pretraining,
     *,
-    watch: Callable[[Run], bool] | None = None,
+    watch: Callable[[PretrainingRun], bool] | None = None,
 ) -> StefaLand:
     """Train, or go on training, the foundation model.
 
@@ -194,7 +194,7 @@ def pretrain(
         The trained model in evaluation mode.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(corpus, folder, settings)
+    run = PretrainingRun(corpus, folder, settings)
     batches, saved, now = run.batches(), run.seconds, time.monotonic()
     stop = run.finished
     while not stop:
@@ -210,7 +210,7 @@ def pretrain(
     return run.model.eval()
 
 
-class Run:
+class PretrainingRun:
     """State of a run: networks, optimiser, position in the corpus.
 
     Attributes

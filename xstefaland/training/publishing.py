@@ -16,7 +16,7 @@ from xstefaland.training.corpus import Corpus
 from xstefaland.training.pretraining import Pretraining, variable_statistics
 from xstefaland.training.scaling import head_statistics
 from xstefaland.training.tasks import Task
-from xstefaland.weights.card import READINGS, Card, EncoderReference, External
+from xstefaland.weights.card import READINGS, Card, EncoderReference, ExternalEmbeddings
 from xstefaland.weights.combining import combine
 from xstefaland.weights.evidence import Places
 from xstefaland.weights.files import Weights, save
@@ -179,7 +179,7 @@ def publish_head(
     head: nn.Module,
     config: HeadConfig,
     task: Task,
-    encoder: Weights | External,
+    encoder: Weights | ExternalEmbeddings,
     *,
     name: str,
     form: str,
@@ -199,7 +199,7 @@ def publish_head(
         The trained head.
     task : Task
         What it was trained on.
-    encoder : Weights or External
+    encoder : Weights or ExternalEmbeddings
         The encoder whose embeddings it reads, or what they are otherwise.
     name, form, description, default_for
         For the table.

@@ -47,7 +47,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainingSite:
     """A training site and the first days of its windows that have observations."""
 
     records: Records
@@ -113,24 +113,24 @@ class Sampler:
             records.name: records.dates.day_of_year.to_numpy(np.float32)
             for records in task.records
         }
-        self.places = self._places(task, per_site)
+        self.sites = self._sites(task, per_site)
 
-    def _places(self, task: Task, per_site: bool) -> list[Place]:
+    def _sites(self, task: Task, per_site: bool) -> list[TrainingSite]:
         """Find the windows with observations of every training site."""
-        places = []
+        sites = []
         for records in task.records:
             for row in records.rows("train"):
                 starts = self._starts(records.observed[row])
                 found = _statistics(records.observed[row])
                 unit = found[1] if per_site else self.overall
                 if len(starts):
-                    places.append(Place(records, int(row), starts, unit, found))
-        if not places:
+                    sites.append(TrainingSite(records, int(row), starts, unit, found))
+        if not sites:
             raise InputError(
                 f"no training site has observations of {task.target.name!r} after the "
                 f"first {self.warmup} days of its record; pass longer records"
             )
-        return places
+        return sites
 
     def _starts(self, observed: Floats) -> NDArray[np.int64]:
         """First days of windows: a fifth observed, else as much as the site has."""
@@ -147,31 +147,33 @@ class Sampler:
         version = 0 if full else int(rng.integers(1, len(self.versions)))
         rows = []
         for _ in range(self.batch_size):
-            place = self.places[rng.integers(len(self.places))]
-            start = int(rng.choice(place.starts))
-            rows.append(self._row(version, place, slice(start, start + self.days)))
+            site = self.sites[rng.integers(len(self.sites))]
+            start = int(rng.choice(site.starts))
+            rows.append(self._row(version, site, slice(start, start + self.days)))
         columns = [torch.from_numpy(np.stack(part)) for part in zip(*rows, strict=True)]
         return Sample(*columns)
 
-    def _row(self, version: int, place: Place, window: slice) -> tuple[Floats, ...]:
+    def _row(
+        self, version: int, site: TrainingSite, window: slice
+    ) -> tuple[Floats, ...]:
         """One window as arrays, in the order of :class:`Sample`."""
-        records, site = place.records, place.row
+        records, row = site.records, site.row
         made = self.versions[version]
         caches = made.embeddings
-        forcing, attributes = hide(records, made.hidden, site, window, made.attributes)
+        forcing, attributes = hide(records, made.hidden, row, window, made.attributes)
         embedding = np.zeros((1, 1), np.float32)
         if self.embedded and caches is not None:
-            embedding = caches[records.name][site, window].astype(np.float32)
+            embedding = caches[records.name][row, window].astype(np.float32)
         return (
             embedding,
             forcing[:, self.forcing],
             attributes[self.attributes],
-            made.process(records, site, self.channels, window),
+            made.process(records, row, self.channels, window),
             self.days_of_year[records.name][window],
-            made.latitude(records, site),
-            records.observed[site, window][:, None],
-            np.array([place.deviation], np.float32),
-            np.array(place.statistics, np.float32),
+            made.latitude(records, row),
+            records.observed[row, window][:, None],
+            np.array([site.deviation], np.float32),
+            np.array(site.statistics, np.float32),
         )
 
 

@@ -63,7 +63,7 @@ class EncoderReference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class External:
+class ExternalEmbeddings:
     """Embeddings of others that a head reads in place of an encoder's.
 
     Parameters
@@ -109,7 +109,7 @@ class Card:
         Inputs in the order of the tensors; those of any member.
     encoder : EncoderReference or None
         Heads only: the encoder whose embeddings it reads; None where it reads none.
-    external : External or None
+    external : ExternalEmbeddings or None
         Heads only: the embeddings of others that it reads instead.
     targets : tuple of TargetSpec
         Heads only: what it predicts; what all members predict.
@@ -176,7 +176,7 @@ class Card:
     forcing: tuple[VariableSpec, ...] = ()
     attributes: tuple[VariableSpec, ...] = ()
     encoder: EncoderReference | None = None
-    external: External | None = None
+    external: ExternalEmbeddings | None = None
     targets: tuple[TargetSpec, ...] = ()
     members: tuple[Member, ...] = ()
     bands: tuple[Band, ...] = ()

@@ -200,7 +200,7 @@ def _run(
         history = history[:, :, :0]
         weighted = weighted[warmup:] if weighted.shape[0] > 1 else weighted
         skip, warmup = warmup, 0
-    frozen = _draw(forcing, plan, dropout)
+    frozen = _draw(forcing, dropout)
     given = (forcing, static, daily, weighted, initial, history, frozen)
     outputs = march(*given, plan, skip)
     return collect(outputs, forcing[skip:, :, 2], history, warmup)
@@ -230,7 +230,7 @@ def _fill_stores(
 ) -> Tensor:  # fmt: skip
     """Run the days of warm-up without gradient; return the storages after them."""
     with torch.no_grad():
-        frozen = _draw(forcing, plan, 0.0)
+        frozen = _draw(forcing, 0.0)
         nothing = _weights(forcing, plan, None)
         history = forcing.new_zeros(forcing.shape[1], equations.OUTFLOWS, 0)
         given = (
@@ -245,7 +245,7 @@ def _fill_stores(
         return march(*given, plan.still())[-1]
 
 
-def _draw(forcing: Tensor, plan: Plan, dropout: float) -> Tensor:
+def _draw(forcing: Tensor, dropout: float) -> Tensor:
     """Draw which daily parameters are held constant, 1 for each that is."""
     shape = forcing.shape[1], len(NAMES)
     if not dropout:

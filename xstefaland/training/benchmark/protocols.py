@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import xarray as xr
@@ -120,58 +120,75 @@ def _soils(folder: Path) -> dict[str, xr.Dataset]:
 
 _FLOW = {"streamflow": "streamflow"}
 _FLOW_SCORES = ("nse", "rmse", "kge", "ubrmse", "corr", "fhv", "flv", "pbias")
-_FLOW_SYSTEMS = (
-    "resconn", "no_resconn", "ablation", "zero", "linear-probe", "resconn-plain",
-    "resconn_additive", "lstm", "lstm-plain", "dlinear", "informer", "reformer",
-    "transformer", "direct", "linear", "random_forest", "boosted", "resconn-hbv",
-    "lstm-hbv", "no_resconn-hbv", "ablation-hbv", "hbv-regional",
-)  # fmt: skip
-_DAILY = Finetuning(updates=1500, batch_size=32)
-_PUB = slice("1989-10-01", "2008-09-30")
-_CAMELS = _one("camels", datasets.camels_us, product="era5land")
-_MOISTURE_SYSTEMS = (
+_SYSTEMS = (
     "resconn", "no_resconn", "ablation", "zero", "linear-probe", "resconn-plain",
     "resconn_additive", "lstm", "lstm-plain", "dlinear", "informer", "reformer",
     "transformer", "direct", "linear", "random_forest", "boosted",
 )  # fmt: skip
+_FLOW_SYSTEMS = (
+    *_SYSTEMS, "resconn-hbv", "lstm-hbv", "no_resconn-hbv", "ablation-hbv",
+    "hbv-regional",
+)  # fmt: skip
+_DAILY = Finetuning(updates=1500, batch_size=32)
 _POINTS = Finetuning(updates=400, batch_size=128)
 _POINT_SYSTEMS = (
     "resconn", "ablation", "zero", "linear-probe", "linear", "random_forest", "boosted",
 )  # fmt: skip
 
+_PUB = Protocol(
+    name="camels-pub",
+    title="Streamflow at ungauged basins: ten random groups",
+    data=_one("camels", datasets.camels_us, product="era5land"),
+    targets=_FLOW,
+    split=holdouts.listed("camels-pub"),
+    systems=_FLOW_SYSTEMS,
+    scores=_FLOW_SCORES,
+    period=slice("1989-10-01", "2008-09-30"),
+    settings=_DAILY,
+    published="camels-pub",
+    note="482 CAMELS-US basins with ERA5-Land weather.",
+)
+_AROUND_THE_WORLD = Protocol(
+    name="global-streamflow",
+    title="Streamflow around the world: three random folds of 100 days",
+    data=_one("caravan", datasets.caravan),
+    targets=_FLOW,
+    split=holdouts.at_random(3),
+    systems=_SYSTEMS,
+    scores=("rmse", "ubrmse", "corr"),
+    minimum_days=60,
+    skip=30,
+    settings=Finetuning(updates=1500, batch_size=64, days=70, warmup=30),
+    published="global-streamflow",
+    note="Records of one season of 1981, so scores lie after 30 days alone.",
+)
+_MOISTURE = Protocol(
+    name="soil-moisture",
+    title="Soil moisture at 5 cm: five random groups of stations",
+    data=_one("uscrn", datasets.uscrn),
+    targets={"soil_moisture": "soil_moisture"},
+    split=holdouts.at_random(5),
+    systems=_SYSTEMS,
+    scores=("ubrmse", "rmse", "corr"),
+    period=slice("2009-01-01", "2024-04-30"),
+    settings=Finetuning(updates=1000, batch_size=32),
+    published="soil-moisture",
+    note="USCRN stations of the United States, without attributes.",
+)
+
 _ALL = (
-    Protocol(
-        name="camels-pub",
-        title="Streamflow at ungauged basins: ten random groups",
-        data=_CAMELS,
-        targets=_FLOW,
-        split=holdouts.listed("camels-pub"),
-        systems=_FLOW_SYSTEMS,
-        scores=_FLOW_SCORES,
-        period=_PUB,
-        settings=_DAILY,
-        published="camels-pub",
-        note="482 CAMELS-US basins with ERA5-Land weather.",
-    ),
-    Protocol(
+    _PUB,
+    replace(
+        _PUB,
         name="camels-pur",
         title="Streamflow in ungauged regions: seven groups of hydrologic units",
-        data=_CAMELS,
-        targets=_FLOW,
         split=holdouts.listed("camels-pur"),
-        systems=_FLOW_SYSTEMS,
-        scores=_FLOW_SCORES,
-        period=_PUB,
-        settings=_DAILY,
         published="camels-pur",
-        note="482 CAMELS-US basins with ERA5-Land weather.",
     ),
-    Protocol(
+    replace(
+        _PUB,
         name="adapters",
         title="Adapters on the frozen embedding",
-        data=_CAMELS,
-        targets=_FLOW,
-        split=holdouts.listed("camels-pub"),
         systems=(
             "resconn",
             "resconn-feedforward",
@@ -182,38 +199,16 @@ _ALL = (
             "resconn-attention",
             "resconn-none",
         ),
-        scores=_FLOW_SCORES,
-        period=_PUB,
-        settings=_DAILY,
+        published=None,
         note="The folds of camels-pub; `resconn` has the adapter `residual`.",
     ),
-    Protocol(
-        name="global-streamflow",
-        title="Streamflow around the world: three random folds of 100 days",
-        data=_one("caravan", datasets.caravan),
-        targets=_FLOW,
-        split=holdouts.at_random(3),
-        systems=_MOISTURE_SYSTEMS,
-        scores=("rmse", "ubrmse", "corr"),
-        minimum_days=60,
-        skip=30,
-        settings=Finetuning(updates=1500, batch_size=64, days=70, warmup=30),
-        published="global-streamflow",
-        note="Records of one season of 1981, so scores lie after 30 days alone.",
-    ),
-    Protocol(
+    _AROUND_THE_WORLD,
+    replace(
+        _AROUND_THE_WORLD,
         name="global-streamflow-continents",
         title="Streamflow around the world: continents left out in turn",
-        data=_one("caravan", datasets.caravan),
-        targets=_FLOW,
         split=holdouts.by_continent,
-        systems=_MOISTURE_SYSTEMS,
-        scores=("rmse", "ubrmse", "corr"),
-        minimum_days=60,
-        skip=30,
-        settings=Finetuning(updates=1500, batch_size=64, days=70, warmup=30),
         published="global-streamflow-continents",
-        note="Records of one season of 1981, so scores lie after 30 days alone.",
     ),
     Protocol(
         name="streamflow-countries",
@@ -227,31 +222,13 @@ _ALL = (
         settings=_DAILY,
         note="CAMELS-US, CAMELS-GB, CAMELS-CH and MOPEX, each with its own weather.",
     ),
-    Protocol(
-        name="soil-moisture",
-        title="Soil moisture at 5 cm: five random groups of stations",
-        data=_one("uscrn", datasets.uscrn),
-        targets={"soil_moisture": "soil_moisture"},
-        split=holdouts.at_random(5),
-        systems=_MOISTURE_SYSTEMS,
-        scores=("ubrmse", "rmse", "corr"),
-        period=slice("2009-01-01", "2024-04-30"),
-        settings=Finetuning(updates=1000, batch_size=32),
-        published="soil-moisture",
-        note="USCRN stations of the United States, without attributes.",
-    ),
-    Protocol(
+    _MOISTURE,
+    replace(
+        _MOISTURE,
         name="soil-moisture-west",
         title="Soil moisture at 5 cm: stations west of 105 degrees west left out",
-        data=_one("uscrn", datasets.uscrn),
-        targets={"soil_moisture": "soil_moisture"},
         split=holdouts.west_of(-105),
-        systems=_MOISTURE_SYSTEMS,
-        scores=("ubrmse", "rmse", "corr"),
-        period=slice("2009-01-01", "2024-04-30"),
-        settings=Finetuning(updates=1000, batch_size=32),
         published="soil-moisture-region",
-        note="USCRN stations of the United States, without attributes.",
     ),
     Protocol(
         name="soil-composition",

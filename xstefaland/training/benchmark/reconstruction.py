@@ -8,7 +8,6 @@ and by the mean of the nearest sites that it was trained on.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,8 +29,9 @@ from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.requirements import Requirements
 from xstefaland.options import set_options
 from xstefaland.splits.places import points_on_sphere
+from xstefaland.training import folders
 from xstefaland.training.benchmark.outcome import Outcome
-from xstefaland.training.evaluation import fill_hidden
+from xstefaland.training.evaluation import YEARS, fill_hidden
 from xstefaland.training.places import site_table
 from xstefaland.training.sources import SOURCES, Source
 from xstefaland.training.tasks import Floats
@@ -40,8 +40,6 @@ from xstefaland.weights.opening import WeightsLike
 
 FILLS = ("stefaland", "climatology", "interpolation", "knn")
 NEIGHBOURS = 5
-YEARS = 5
-"""At the end of each record."""
 QUICK_SOURCES, QUICK_SITES = 2, 3
 FEWEST = 30
 """Hidden days from which a site is scored."""
@@ -142,16 +140,8 @@ class Reconstruction:
 
     def _claim(self, runs: Path, encoder: Weights, sites: int) -> None:
         """Write down what the folder holds, or refuse one that holds another run."""
-        runs.mkdir(parents=True, exist_ok=True)
         what = {"encoder": encoder.sha256, "sites": sites, "scores": list(self.scores)}
-        path = runs / "run.json"
-        had = json.loads(path.read_text()) if path.exists() else what
-        if had != what:
-            raise InputError(
-                f"runs={str(runs)!r} holds another run. Give another folder, or delete "
-                "it to start anew"
-            )
-        path.write_text(json.dumps(what, indent=1))
+        folders.claim(runs, what, "runs")
 
 
 def _keep(folder: Path, scores: pd.DataFrame, sites: pd.DataFrame) -> None:

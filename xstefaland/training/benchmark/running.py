@@ -17,13 +17,14 @@ from tqdm.auto import tqdm
 from xstefaland.errors import InputError, join_problems
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.inputs.hints import Hints
-from xstefaland.training import choices, static_scores
+from xstefaland.training import choices, folders, static_scores
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.benchmark.protocols import Protocol
 from xstefaland.training.benchmark.reconstruction import Reconstruction
 from xstefaland.training.benchmark.systems import SYSTEMS
 from xstefaland.training.benchmark.work import OutOfTime, System, Work
+from xstefaland.training.comparison import MINIMUM
 from xstefaland.training.finetuning import read_task
 from xstefaland.training.fitting import Predicted, score_sites
 from xstefaland.training.tasks import Task
@@ -36,8 +37,6 @@ OF_SITES = ("forcing", "attributes", "latitude", "observed", "positions")
 HOURS = 3.0
 """Time that a system has for one fold."""
 STOPPED = "stopped.json"
-MINIMUM = 30
-"""Sites with fewer observations to score are not scored."""
 
 
 @dataclass(frozen=True)
@@ -310,7 +309,6 @@ def _claim(
     runs: Path, protocol: Protocol, tasks: Mapping[str, Task], encoder: Weights
 ) -> None:
     """Write down what the folder holds, or refuse one that holds another run."""
-    runs.mkdir(parents=True, exist_ok=True)
     what = {
         "protocol": protocol.name,
         "data": {target: task.fingerprint() for target, task in tasks.items()},
@@ -318,15 +316,7 @@ def _claim(
         "settings": protocol.settings.identity(),
         "scores": list(protocol.scores),
     }
-    path = runs / "run.json"
-    had = json.loads(path.read_text()) if path.exists() else what
-    other = [key for key in what if had.get(key) != what[key]]
-    if other:
-        raise InputError(
-            f"runs={str(runs)!r} holds another run: {', '.join(other)} differ. Give "
-            "another folder, or delete it to start anew"
-        )
-    path.write_text(json.dumps(what, indent=1))
+    folders.claim(runs, what, "runs")
 
 
 def _about(

@@ -22,7 +22,7 @@ from xstefaland.training.fitting import Predicted, fit, predict_sites
 from xstefaland.training.publishing import publish_head
 from xstefaland.training.systems import form_of
 from xstefaland.training.versions import Cache, Version, cache_embeddings
-from xstefaland.weights.card import External
+from xstefaland.weights.card import ExternalEmbeddings
 from xstefaland.weights.files import Weights, read, save
 
 Reader = Literal["pretrained", "random", "zero"]
@@ -81,18 +81,20 @@ class Head:
         )
         return predict_sites(head, work.task, config, version)
 
-    def _source(self, work: Work) -> tuple[Weights | External, Cache | None]:
+    def _source(self, work: Work) -> tuple[Weights | ExternalEmbeddings, Cache | None]:
         """Say what the head reads, and the vectors where they are of others."""
         if not isinstance(self.encoder, Vectors):
             return kept_encoder(work, self.encoder), None
         cache = self.encoder(work.task)
         width = next(iter(cache.values())).shape[-1]
-        about = External(name=self.encoder.name, width=width, daily=self.encoder.daily)
+        about = ExternalEmbeddings(
+            name=self.encoder.name, width=width, daily=self.encoder.daily
+        )
         return about, cache
 
 
-def _width(source: Weights | External) -> int:
-    if isinstance(source, External):
+def _width(source: Weights | ExternalEmbeddings) -> int:
+    if isinstance(source, ExternalEmbeddings):
         return source.width
     return int(source.card.config["d_model"])
 

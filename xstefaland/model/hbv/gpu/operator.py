@@ -14,7 +14,7 @@ from xstefaland.model.hbv.parameters import FIXED, NAMES, PHYSICAL
 from xstefaland.model.hbv.plan import Plan, constant_logits
 from xstefaland.model.hbv.routing import convolve, route_values, unit_hydrograph
 
-SERIES, STATES = 16, 5
+SERIES = 16
 LANES = 32
 """Components of a program at least: a full warp."""
 

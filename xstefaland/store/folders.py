@@ -1,6 +1,6 @@
 """Where a run writes: a local folder, or an address that fsspec knows.
 
-A *place* holds small files by name. It writes a file whole or not at all, and where it
+A *folder* holds small files by name. It writes a file whole or not at all, and where it
 can, creates one only if nobody else has: that is what claims are made of.
 """
 
@@ -18,7 +18,7 @@ from xstefaland.errors import InputError
 Options = Mapping[str, Any] | None
 
 
-class Place(Protocol):
+class Folder(Protocol):
     """A folder of small files, none of which is ever half written."""
 
     shared: bool
@@ -43,7 +43,7 @@ class Place(Protocol):
         """Names in a folder; none where there is no folder."""
 
 
-class LocalPlace:
+class LocalFolder:
     """A folder of a local or network file system.
 
     Parameters
@@ -109,7 +109,7 @@ class LocalPlace:
         return part
 
 
-class RemotePlace:
+class RemoteFolder:
     """A folder of an object store: an object is put whole, and the last one holds.
 
     Parameters
@@ -198,6 +198,6 @@ def address(store: object) -> str:
     return str(Path(text).expanduser().absolute())
 
 
-def place(store: str, options: Options = None) -> Place:
+def open_folder(store: str, options: Options = None) -> Folder:
     """Return the folder at a path or address that :func:`address` made."""
-    return LocalPlace(Path(store)) if is_local(store) else RemotePlace(store, options)
+    return LocalFolder(Path(store)) if is_local(store) else RemoteFolder(store, options)

@@ -9,15 +9,21 @@ from typing import Any
 import pytest
 
 from xstefaland.errors import InputError
-from xstefaland.store.places import LocalPlace, RemotePlace, address, is_local, place
+from xstefaland.store.folders import (
+    LocalFolder,
+    RemoteFolder,
+    address,
+    is_local,
+    open_folder,
+)
 
 
 @pytest.fixture(params=["local", "memory"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """A folder of either sort, empty."""
     if request.param == "local":
-        return LocalPlace(tmp_path / "run")
-    return RemotePlace(f"memory://{tmp_path}/run")
+        return LocalFolder(tmp_path / "run")
+    return RemoteFolder(f"memory://{tmp_path}/run")
 
 
 def test_files_are_read_written_and_removed(folder: Any) -> None:
@@ -49,7 +55,7 @@ def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk loses the new content, not the old one, and leaves no rest."""
-    folder = LocalPlace(tmp_path)
+    folder = LocalFolder(tmp_path)
     folder.write("plan", b"old")
     write_bytes = Path.write_bytes
 
@@ -72,7 +78,7 @@ def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert address("s3://bucket/out.zarr/") == "s3://bucket/out.zarr"
     assert is_local("out.zarr")
     assert not is_local("s3://bucket/out.zarr")
-    assert isinstance(place(address("out.zarr")), LocalPlace)
+    assert isinstance(open_folder(address("out.zarr")), LocalFolder)
 
 
 @pytest.mark.parametrize("wrong", ["", None, 3])
