@@ -23,9 +23,16 @@ from pathlib import Path
 import torch
 import xarray as xr
 from behaviour import sites
-from behaviour.answers import EMBEDDING, Answers, Head, Observed, embedding, find_head
+from behaviour.answers import (
+    EMBEDDING,
+    Answers,
+    JudgedHead,
+    Observed,
+    embedding,
+    find_head,
+)
 from behaviour.bucket import BUCKETS, MODEL, Bucket
-from behaviour.experiment import Row
+from behaviour.experiment import Verdict
 from behaviour.report import markdown, write
 from behaviour.themes import EXPERIMENTS
 
@@ -34,10 +41,10 @@ import xstefaland
 RESULTS = Path(__file__).parent / "results"
 DATA = os.environ.get("XSTEFALAND_TEST_DATA") or "../shared/data"
 HEADS = ["streamflow=resconn", "streamflow=resconn-hbv", "soil_moisture=resconn"]
-Asked = Head | Bucket
+Judged = JudgedHead | Bucket
 
 
-def heads(chosen: list[str], encoder: str | None) -> list[Head]:
+def heads(chosen: list[str], encoder: str | None) -> list[JudgedHead]:
     """Open the heads named as ``target=head``, and the encoder."""
     found = []
     for text in chosen:
@@ -46,14 +53,14 @@ def heads(chosen: list[str], encoder: str | None) -> list[Head]:
     return [*found, embedding(found[0].encoder)]
 
 
-def places(head: Asked, data: Path) -> xr.Dataset:
+def places(head: Judged, data: Path) -> xr.Dataset:
     """Read the real sites that a head is asked about."""
     if head.target == "soil_moisture":
         return sites.stations(data)
     return sites.basins(data)
 
 
-def ask(head: Asked, data: Path, words: str) -> list[Row]:
+def ask(head: Judged, data: Path, words: str) -> list[Verdict]:
     """Run all experiments that concern a head."""
     real = places(head, data)
     answers = {
@@ -68,7 +75,7 @@ def ask(head: Asked, data: Path, words: str) -> list[Row]:
     ]
 
 
-def facts(found: list[Head], seconds: float) -> list[str]:
+def facts(found: list[JudgedHead], seconds: float) -> list[str]:
     """Say what was asked, where and when."""
     left_out = xstefaland.weights.load(found[-1].encoder).card.left_out
     seen = sites.not_held_out(left_out)
@@ -89,7 +96,9 @@ def facts(found: list[Head], seconds: float) -> list[str]:
     ]
 
 
-def ask_all(found: Sequence[Asked], data: Path, words: str, jobs: int) -> list[Row]:
+def ask_all(
+    found: Sequence[Judged], data: Path, words: str, jobs: int
+) -> list[Verdict]:
     """Ask each head in a process of its own, some at a time, each on one thread.
 
     Small batches gain nothing from more threads, which spin where others work too.

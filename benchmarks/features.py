@@ -37,7 +37,7 @@ flow = ds.stefaland.predict("streamflow")
 
 
 @dataclass(frozen=True)
-class Row:
+class Feature:
     """One feature: its number, what it is, code or tests that show it, a remark."""
 
     number: int
@@ -47,9 +47,9 @@ class Row:
     remark: str = ""
 
 
-def rows() -> list[Row]:
+def rows() -> list[Feature]:
     """Read the table."""
-    return [Row(**row) for row in tomllib.loads(TABLE.read_text("utf-8"))["row"]]
+    return [Feature(**row) for row in tomllib.loads(TABLE.read_text("utf-8"))["row"]]
 
 
 def run_code(code: str, names: dict[str, Any]) -> bool:
@@ -78,7 +78,7 @@ def split(arguments: str) -> list[str]:
     return files.split() + (["-k", words] if words else [])
 
 
-def tried(row: Row, names: dict[str, Any]) -> str:
+def tried(row: Feature, names: dict[str, Any]) -> str:
     """Run one row: a tick, or what went wrong."""
     if not row.code and not row.tests:
         return "not yet"
@@ -89,7 +89,7 @@ def tried(row: Row, names: dict[str, Any]) -> str:
     return "yes" if works else "no"
 
 
-def line_of(row: Row, result: str) -> str:
+def line_of(row: Feature, result: str) -> str:
     """Write one line of the table."""
     shown = f"pytest {row.tests}" if row.tests else "; ".join(row.code.splitlines())
     command = "`{}`".format(shown.replace("|", "\\|")) if shown else ""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import xstefaland
-from xstefaland.inputs.variables import ATTRIBUTES, FORCINGS, GROUPS, Variable
+from xstefaland.inputs.quantities import GROUPS, Variable
+from xstefaland.inputs.variables import ATTRIBUTES, FORCINGS
 from xstefaland.weights import Card
 
 VARIABLES_TEXT = """# Recognised variables

@@ -142,10 +142,10 @@ def test_failed_regions_end_with_three(
     """A script can tell them from data that cannot be used."""
     from xstefaland.store import handing
 
-    def tear(work: Any, number: int) -> None:
+    def tear(writer: Any, number: int) -> None:
         raise OSError("the tape is torn")
 
-    monkeypatch.setattr(handing.Work, "write", tear)
+    monkeypatch.setattr(handing.RegionWriter, "write", tear)
     assert cli.main(predict(files, tmp_path / "out.zarr")) == cli.FAILED_REGIONS
     assert "the tape is torn" in capsys.readouterr().err
 

@@ -24,7 +24,7 @@ ROLES = {"streamflow": "flow", "soil_moisture": "soil"}
 
 
 @dataclass(frozen=True)
-class Head:
+class JudgedHead:
     """What is asked: a target of a head, or the embedding.
 
     Attributes
@@ -64,7 +64,7 @@ class Head:
         return xstefaland.predict(ds, names, head=self.file, **options).compute()
 
 
-def find_head(target: str, name: str, encoder: str | None) -> Head:
+def find_head(target: str, name: str, encoder: str | None) -> JudgedHead:
     """Open a head by its sort (``"resconn"``), name or path."""
     table = xstefaland.weights.list().sort_values("version")
     has = table.targets.map(lambda targets: target in targets)
@@ -76,7 +76,7 @@ def find_head(target: str, name: str, encoder: str | None) -> Head:
     return _head(weights, target, roles, str(weights.path), basis)
 
 
-def embedding(encoder: str) -> Head:
+def embedding(encoder: str) -> JudgedHead:
     """Ask for the embedding itself."""
     weights = xstefaland.weights.load(encoder)
     return _head(weights, EMBEDDING, [EMBEDDING], None, encoder)
@@ -84,10 +84,10 @@ def embedding(encoder: str) -> Head:
 
 def _head(
     weights: Weights, target: str, roles: list[str], file: str | None, encoder: str
-) -> Head:
+) -> JudgedHead:
     """Describe weights, and how the windows of their encoder lie."""
     config = xstefaland.weights.load(encoder).card.config
-    return Head(
+    return JudgedHead(
         label=weights.name,
         target=target,
         roles=frozenset(roles),
@@ -104,13 +104,13 @@ class Answers:
 
     Parameters
     ----------
-    head : Head
+    head : JudgedHead
         Whom to ask.
     sites : xarray.Dataset
         Inputs ``(site, time)`` and attributes; what was observed stays out of them.
     """
 
-    def __init__(self, head: Head, sites: xr.Dataset) -> None:
+    def __init__(self, head: JudgedHead, sites: xr.Dataset) -> None:
         self.head = head
         self.sites = sites.drop_vars(list(ROLES), errors="ignore")
         self._kept: dict[str, xr.Dataset] = {}
@@ -133,6 +133,6 @@ class Answers:
 class Observed(Answers):
     """The observations, in the place of a head that is asked about real weather."""
 
-    def __init__(self, head: Head, sites: xr.Dataset) -> None:
+    def __init__(self, head: JudgedHead, sites: xr.Dataset) -> None:
         super().__init__(head, sites)
         self._kept["as it is"] = sites[[head.target]]

@@ -69,10 +69,10 @@ class Experiment:
         """Whether a head of these roles is asked."""
         return bool(roles & set(self.roles.split()))
 
-    def judge(self, answers: Answers, observed: Answers | None = None) -> Row:
+    def judge(self, answers: Answers, observed: Answers | None = None) -> Verdict:
         """Measure at every site; the row passes where all of them agree."""
         same = {n: getattr(self, n) for n in ("name", "measured", "expected", "kind")}
-        row = Row(**same, head=answers.head.label, rule=self.rule)
+        row = Verdict(**same, head=answers.head.label, rule=self.rule)
         try:
             values = np.atleast_1d(self.measure(answers))
         except XStefalandError as error:
@@ -100,7 +100,7 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Row:
+class Verdict:
     """What came out: an experiment with one head.
 
     Attributes
@@ -137,6 +137,6 @@ class Row:
     observed_agree: float | None = None
     problem: str = ""
 
-    def with_(self, **changes: Any) -> Row:
+    def with_(self, **changes: Any) -> Verdict:
         """Return a row with some entries changed."""
-        return Row(**{**asdict(self), **changes})
+        return Verdict(**{**asdict(self), **changes})

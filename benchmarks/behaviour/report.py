@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from behaviour.experiment import Row
+from behaviour.experiment import Verdict
 
 INTRODUCTION = """Each line is an experiment: what is done, what is measured, the rule \
 and why physics sets it. A cell is the median over the sites, how many of them keep to \
@@ -21,7 +21,7 @@ observations, where there are any, and the share of sites that keep to the rule.
 STRANGE = (float("inf"), -float("inf"))  # not in JSON, as what is not a number
 
 
-def markdown(rows: Sequence[Row], facts: Sequence[str], hidden: str = "") -> str:
+def markdown(rows: Sequence[Verdict], facts: Sequence[str], hidden: str = "") -> str:
     """Write the table, what it sums up to, and the failures.
 
     A head whose label begins with `hidden` is summed up, but has no column.
@@ -32,7 +32,7 @@ def markdown(rows: Sequence[Row], facts: Sequence[str], hidden: str = "") -> str
     return "\n".join([*lines, "## Failures", "", *_failures(rows)]) + "\n"
 
 
-def write(rows: Sequence[Row], text: str, folder: Path) -> None:
+def write(rows: Sequence[Verdict], text: str, folder: Path) -> None:
     """Write ``behaviour.md``, ``behaviour.csv`` and ``behaviour.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "behaviour.md").write_text(text, encoding="utf-8")
@@ -48,11 +48,11 @@ def write(rows: Sequence[Row], text: str, folder: Path) -> None:
         writer.writerows(entries)
 
 
-def _heads(rows: Sequence[Row]) -> list[str]:
+def _heads(rows: Sequence[Verdict]) -> list[str]:
     return list(dict.fromkeys(row.head for row in rows))
 
 
-def _summary(rows: Sequence[Row]) -> list[str]:
+def _summary(rows: Sequence[Verdict]) -> list[str]:
     """Count passes by head and kind."""
     kinds = list(dict.fromkeys(row.kind for row in rows))
     lines = [_line(["head", *kinds, "all"]), _line(["--"] + ["--:"] * (len(kinds) + 1))]
@@ -63,14 +63,14 @@ def _summary(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _count(rows: Sequence[Row]) -> str:
+def _count(rows: Sequence[Verdict]) -> str:
     return f"{sum(row.passed for row in rows)} of {len(rows)}" if rows else ""
 
 
-def _experiments(rows: Sequence[Row]) -> list[str]:
+def _experiments(rows: Sequence[Verdict]) -> list[str]:
     """One line per experiment, one column per head."""
     heads = _heads(rows)
-    grouped: dict[tuple[str, ...], dict[str, Row]] = {}
+    grouped: dict[tuple[str, ...], dict[str, Verdict]] = {}
     for row in rows:
         key = (row.name, row.measured, row.rule, row.expected, row.kind)
         grouped.setdefault(key, {})[row.head] = row
@@ -84,7 +84,7 @@ def _experiments(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _cell(row: Row | None) -> str:
+def _cell(row: Verdict | None) -> str:
     if row is None:
         return ""
     if row.value is None:
@@ -93,7 +93,7 @@ def _cell(row: Row | None) -> str:
     return text if row.passed else f"**FAIL** {text}"
 
 
-def _failures(rows: Sequence[Row]) -> list[str]:
+def _failures(rows: Sequence[Verdict]) -> list[str]:
     """Name each failure with its worst value."""
     failed = [row for row in rows if not row.passed]
     return [

@@ -3,7 +3,8 @@
 A run is stopped with Ctrl-C or SIGTERM, or by killing it, and goes on when the same
 command is given again. The rate is constant, so that a run may be extended
 (``--basin-years``) or ended at any time: to end it, let the rate fall to zero on a copy
-(``--cooldown``); the run itself may go on.
+(``--cooldown``); the run itself may go on. A run that has diverged stops at the next
+look.
 
 What is left in ``RUNS/encoder-<width>-<seed>`` (``...-cooled-<thousands>k``):
 ``log.jsonl`` with losses and scores at held-out places, ``checkpoint.pt``, weights
@@ -36,6 +37,8 @@ LOOK_EVERY = 15e3  # basin-years between looks at held-out places
 FIRST_LOOKS = (1e3, 5e3)
 RATES = {128: 1e-3, 256: 7e-4}  # by width
 BATCH = 16  # windows of an update
+JUDGED, FALL = "complete_memory", 0.2
+"""A run stops when this score at held-out places is so far below its best."""
 
 
 class EncoderRun:
@@ -97,7 +100,25 @@ class EncoderRun:
             name: self.held_out.scores(run.model, run.read_out, causal=causal)
             for name, causal in readings.items()
         }
+        best = max((each[JUDGED] for each in self.looks()), default=-1.0)
         run.note({"held_out": scores})
+        now = scores["two-way"].get(JUDGED, best)
+        if now < best - FALL:
+            raise SystemExit(
+                f"the run has diverged: {JUDGED} at held-out places fell from "
+                f"{best:.3f} to {now:.3f} at {run.basin_years:.0f} basin-years; use a "
+                f"weights file before that in {self.folder}, or train anew at a lower "
+                "rate (`RATES`)"
+            )
+
+    def looks(self) -> list[dict[str, float]]:
+        """Scores of all looks so far, of reading both ways."""
+        path = self.folder / "log.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        found = [
+            each["held_out"] for each in map(json.loads, lines) if "held_out" in each
+        ]
+        return [each["two-way"] for each in found if JUDGED in each["two-way"]]
 
     def snapshot(self, run: PretrainingRun) -> None:
         """Write a weights file of the model as it stands."""

@@ -29,16 +29,17 @@ from xstefaland.training.tasks import Task
 from xstefaland.training.versions import Version
 from xstefaland.weights.files import Weights, read
 
-from . import renderings, trees
+from . import renderings, tables
 from .jobs import NONE, Job
 from .machine import machine
 from .observations import REGIONS, join, open_task
 from .splits import places, roles, unseen
-from .systems import SYSTEMS, System
+from .systems import SYSTEMS, TrainedSystem
+from .tables import TABLES
 
 SCORES = ("nse", "kge", "rmse", "ubrmse", "corr", "pbias", "fhv", "flv")
 SETTINGS: dict[str, dict[str, Any]] = {
-    "streamflow": {"updates": 1500, "batch_size": 32, "warmup": 120, "floor": 0.1},
+    "streamflow": {"updates": 6000, "batch_size": 32, "warmup": 120, "floor": 0.1},
 }
 OTHERWISE: dict[str, Any] = {"updates": 1000, "batch_size": 32, "warmup": 120}
 """Budget of the targets: every system of one sees as many windows."""
@@ -172,7 +173,7 @@ def trained(runs: Runs, job: Job, task: Task, versions: dict[str, Version]) -> A
     }
 
 
-def settings_of(job: Job, system: System) -> Finetuning:
+def settings_of(job: Job, system: TrainedSystem) -> Finetuning:
     """Budget of a job."""
     entries = SETTINGS.get(job.target, OTHERWISE) | dict(system.settings)
     if job.updates:
@@ -250,12 +251,10 @@ def _levelled(anomaly: Predicted, level: Predicted, task: Task) -> Predicted:
     return out
 
 
-def _with_trees(
-    runs: Runs, job: Job, task: Task, versions: dict[str, Version]
-) -> Answers:
-    """Answer by boosted trees."""
+def _tabular(runs: Runs, job: Job, task: Task, versions: dict[str, Version]) -> Answers:
+    """Answer by a regression of scikit-learn."""
     started = time.monotonic()
-    answers = trees.fit_predict(task, versions, job.seed)
+    answers = tables.fit_predict(TABLES[job.system], task, versions, job.seed)
     minutes = (time.monotonic() - started) / 60 / len(versions)
     places_ = len(_training_places(task))
     return answers, {"minutes": minutes, "training_sites": places_}
@@ -279,7 +278,7 @@ def _bundled(runs: Runs, job: Job, task: Task, versions: dict[str, Version]) -> 
     return answers, {"updates": 0}
 
 
-ANSWERS = {"trees": _with_trees, "bundled": _bundled}
+ANSWERS = {**dict.fromkeys(TABLES, _tabular), "bundled": _bundled}
 """Systems that are not heads of this run."""
 
 

@@ -17,8 +17,10 @@ from .systems import SYSTEMS
 
 SEEDS, DRAWS = (0, 1, 2), (0, 1, 2)
 BASINS = (10, 25, 50, 100)
-CURVE = (250, 500, 1000)
-"""Shorter runs, each with a falling rate of its own: runs of that budget."""
+CURVE = (500, 1500, 3000, 12_000)
+"""Other budgets, each with a falling rate of its own."""
+
+SCARCE_UPDATES = 1500  # of runs on few basins
 
 CONTROLS = ("random", "zero")
 """Encoders beside those of files: drawn anew in the form of the first, and nothing."""
@@ -94,9 +96,16 @@ OPTIONS = tuple(field.name for field in fields(Job))[5:]
 
 FLOW_ALONE = ("lstm", "lstm-averages", "lstm-plain", "lstm-hbv")
 FLOW_ON_ENCODER = ("resconn", "resconn-hbv")
-LOSSES = ("lstm-kge", "lstm-log", "lstm-quantiles")
+VARIANTS = ("lstm-kge", "lstm-log", "lstm-quantiles", "lstm-wide")
 SOIL_ALONE = ("lstm-plain", "lstm-anomaly", "level-anomaly", "trees")
 REGIONAL = ("us-to-europe", "europe-to-us")
+AVERAGES_ALONE = ("ridge-averages", "boosted-averages")
+EMBEDDINGS = ("ridge-embedding", "boosted-embedding", "boosted-both")
+"""What users of scikit-learn would write, without and with embeddings."""
+
+DAILY = ("streamflow", "soil_moisture", "soil_temperature")
+"""Targets that this is shown for."""
+
 OTHERS = (
     *(f"soil_moisture_{depth}cm" for depth in (10, 20, 50, 100)),
     "soil_temperature",
@@ -113,8 +122,10 @@ def every_job(encoder: str) -> Iterator[Job]:
     yield from _alone()
     yield from _on(encoder, FLOW_ON_ENCODER, ("resconn",))
     yield from _scarce("resconn", encoder)
+    yield from _with_scikit_learn(encoder, EMBEDDINGS)
     yield from _on("random", FLOW_ON_ENCODER, ("resconn",))
     yield from _scarce("resconn", "random")
+    yield from _with_scikit_learn("random", EMBEDDINGS[:1])
     yield from _on("zero", ("resconn",), ())
     yield from _on("v1", ("resconn",), ())
     for target, system in (("streamflow", "bundled"), ("soil_moisture", "bundled")):
@@ -138,8 +149,15 @@ def _alone() -> Iterator[Job]:
         yield Job(target, "random", "lstm", NONE, seed)
         yield Job(target, "random", "trees", NONE, seed)
     yield from _scarce("lstm", NONE)
-    for system in LOSSES:
+    for system in VARIANTS:
         yield Job("streamflow", "random", system, NONE, 0)
+    yield from _with_scikit_learn(NONE, AVERAGES_ALONE)
+
+
+def _with_scikit_learn(encoder: str, systems: Sequence[str]) -> Iterator[Job]:
+    """Regressions on features of a day."""
+    for target, seed, system in product(DAILY, SEEDS, systems):
+        yield Job(target, "random", system, encoder, seed)
 
 
 def _on(encoder: str, flow: Sequence[str], regional: Sequence[str]) -> Iterator[Job]:
@@ -158,7 +176,7 @@ def _on(encoder: str, flow: Sequence[str], regional: Sequence[str]) -> Iterator[
 def _scarce(system: str, encoder: str) -> Iterator[Job]:
     """Few basins to train on, and few updates."""
     for basins, draw in product(BASINS, DRAWS):
-        options = {"basins": basins, "draw": draw, "updates": CURVE[1]}
+        options = {"basins": basins, "draw": draw, "updates": SCARCE_UPDATES}
         yield Job("streamflow", "random", system, encoder, draw, **options)
     for updates in CURVE:
         yield Job("streamflow", "random", system, encoder, 0, updates=updates)

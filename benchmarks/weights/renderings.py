@@ -19,7 +19,7 @@ from benchmarks.worklist import NO_SPACE
 from xstefaland.model import StefaLand
 from xstefaland.model.process import CHANNELS, WEATHER
 from xstefaland.training.channels import cache_channels
-from xstefaland.training.finetuning import REQUIRED
+from xstefaland.training.finetuning import NEVER_HIDDEN
 from xstefaland.training.tasks import Task
 from xstefaland.training.versions import (
     Cache,
@@ -50,7 +50,7 @@ def renderings(task: Task, folder: Path) -> dict[str, Version]:
     complete = Version(None, None, channels=cache_channels(task, CHANNELS, folder))
     hidden = replace(
         complete,
-        hidden=drop_inputs(task, REQUIRED, 1),
+        hidden=drop_inputs(task, NEVER_HIDDEN, 1),
         attributes=other_climate(task, 2),
         placeless=without_place(task, 3),
     )

@@ -32,7 +32,7 @@ tell them from those that it has not seen."""
 
 
 def write(runs: Runs, folder: Path) -> Path:
-    """Write ``weights.md``, ``weights.csv``, ``weights_pairs.csv`` and figures.
+    """Write ``weights.md``, its tables as ``weights_*.csv``, and figures.
 
     Parameters
     ----------

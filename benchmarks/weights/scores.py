@@ -43,6 +43,10 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("resconn-plain/E", "lstm-plain"),
     ("resconn-plain/E", "resconn-plain/random"),
     ("resconn-plain/E", "trees"),
+    ("ridge-embedding/E", "ridge-averages"),
+    ("ridge-embedding/E", "ridge-embedding/random"),
+    ("boosted-embedding/E", "boosted-averages"),
+    ("boosted-both/E", "boosted-averages"),
 )
 """The first minus the second; "system/encoder", or the system alone without one."""
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xstefaland.training.conformal import LEVELS
+from xstefaland.training.systems import STRONG
+
+from .tables import TABLES
 
 WEATHER_ALONE: dict[str, Any] = {
     "kind": "lstm",
@@ -18,7 +21,7 @@ WEATHER_ALONE: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class System:
+class TrainedSystem:
     """What is trained.
 
     Attributes
@@ -52,17 +55,16 @@ _HEADS = (
     "lstm-anomaly",
 )
 _PHYSICS = {"warmup": 365, "updates": 600}  # a store needs a year to fill
-SYSTEMS: dict[str, System] = {
-    **{name: System(name) for name in _HEADS},
-    "resconn-hbv": System("resconn-hbv", settings=_PHYSICS),
-    "lstm-hbv": System("lstm-hbv", settings=_PHYSICS),
-    "lstm-kge": System("lstm", settings={"loss": "kge"}),
-    "lstm-log": System("lstm", settings={"loss": "log"}),
-    "lstm-quantiles": System(
-        {"kind": "lstm", "quantiles": LEVELS},
-    ),
-    "level-anomaly": System("lstm-anomaly", level=WEATHER_ALONE),
-    "trees": System(""),
-    "bundled": System(""),
+SYSTEMS: dict[str, TrainedSystem] = {
+    **{name: TrainedSystem(name) for name in _HEADS},
+    "resconn-hbv": TrainedSystem("resconn-hbv", settings=_PHYSICS),
+    "lstm-hbv": TrainedSystem("lstm-hbv", settings=_PHYSICS),
+    "lstm-kge": TrainedSystem("lstm", settings={"loss": "kge"}),
+    "lstm-log": TrainedSystem("lstm", settings={"loss": "log"}),
+    "lstm-quantiles": TrainedSystem({"kind": "lstm", **STRONG, "quantiles": LEVELS}),
+    "lstm-wide": TrainedSystem({"kind": "lstm", **STRONG, "width": 256}),
+    "level-anomaly": TrainedSystem("lstm-anomaly", level=WEATHER_ALONE),
+    **dict.fromkeys(TABLES, TrainedSystem("")),
+    "bundled": TrainedSystem(""),
 }
-"""Name -> system. "trees" are :mod:`.trees`, "bundled" the head that ships."""
+"""Name -> system; those without a head are of :mod:`.tables`, or "bundled"."""

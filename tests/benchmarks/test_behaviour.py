@@ -14,7 +14,7 @@ import xarray as xr
 from behaviour import sites
 from behaviour.answers import Answers
 from behaviour.bucket import BUCKETS, Bucket
-from behaviour.experiment import Experiment, Row
+from behaviour.experiment import Experiment, Verdict
 from behaviour.measures import seam_rank
 from behaviour.report import markdown, write
 from behaviour.scenarios import SCENARIOS, other_units, turning_day
@@ -51,7 +51,7 @@ def weather() -> xr.Dataset:
     )
 
 
-def _row(name: str, kind: str, head: Bucket, ds: xr.Dataset) -> Row:
+def _row(name: str, kind: str, head: Bucket, ds: xr.Dataset) -> Verdict:
     """Judge the first experiment of a name and kind that concerns the head."""
     return next(
         each.judge(Answers(head, ds))

@@ -152,6 +152,15 @@ def test_a_copy_is_ended_while_the_run_may_go_on(
         encoder.cooled(tmp_path / "none", SETTINGS, 0.25)
 
 
+def test_a_run_that_diverges_stops(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far below its best at held-out places."""
+    monkeypatch.setattr(encoder, "FALL", -10.0)  # any score is as far below
+    with pytest.raises(SystemExit, match=r"diverged: complete_memory .* weights file"):
+        train(corpus, tmp_path / "run", 5)
+
+
 @pytest.mark.slow
 def test_the_command_stops_when_told_and_goes_on(
     tmp_path: Path, benchmarks: Path

@@ -21,6 +21,7 @@ from weights import (
     report,
     scores,
     splits,
+    tables,
 )
 from weights.jobs import Job
 
@@ -165,6 +166,29 @@ def test_a_job_is_trained_scored_and_left_when_done(runs: heads.Runs) -> None:
     pd.testing.assert_frame_equal(again, table)
 
 
+def test_regressions_see_the_features_that_they_name(runs: heads.Runs) -> None:
+    """Trees neither attributes nor latitude but climate; embeddings the day's alone."""
+    task = runs.task("streamflow")
+    job = Job("streamflow", "random", "boosted-both", "tiny", 0)
+    versions = heads.seen(runs, job, task)
+    shown = tables._shown(task, versions, "weather", 0)
+    records = task.records[0]
+    held = records.sites["role"].eq("held out").to_numpy()
+    assert all(shown["own"][row] is versions["weather"] for row in np.flatnonzero(held))
+    row, version = 0, shown["own"][0]
+    counts = {}
+    for name in ("trees", "boosted-averages", "ridge-embedding", "boosted-both"):
+        made = tables._features(tables.TABLES[name], shown)(task, records, row)
+        counts[name] = np.isfinite(made).any(0).sum()
+    width = versions["complete"].embeddings["own"].shape[-1]
+    assert counts["ridge-embedding"] == width
+    assert counts["boosted-both"] == counts["boosted-averages"] + width
+    seen = tables._site(tables.TABLES["trees"], task, records, row, version)
+    named = np.array(task.attribute_names)[np.isfinite(seen.attributes[0])]
+    assert set(named) <= set(tables.CLIMATE)
+    assert np.isnan(seen.latitude).all()
+
+
 def test_the_level_is_that_of_the_other_head(runs: heads.Runs) -> None:
     """Means over the days of a site come from the one, anomalies from the other."""
     task = runs.task("streamflow")
@@ -240,6 +264,7 @@ def test_a_difference_that_seeds_contradict_is_not_clear() -> None:
 def test_the_tables_are_written(runs: heads.Runs, tmp_path: Path) -> None:
     """From jobs that are done, with trees and few basins among them."""
     lines = ["lstm none 0", "resconn tiny 0", "trees none 0", "lstm none 0 basins=5"]
+    lines += ["ridge-embedding tiny 0"]
     for line in lines:
         heads.run(runs, Job.read(f"streamflow random {line}"))
     page = report.write(runs, tmp_path / "results").read_text()

@@ -12,8 +12,9 @@ import xarray as xr
 
 import xstefaland
 from xstefaland.inputs.leaks import forbidden
+from xstefaland.inputs.quantities import Variable
 from xstefaland.inputs.units import conversion
-from xstefaland.inputs.variables import CATALOGUE, Variable
+from xstefaland.inputs.variables import CATALOGUE
 
 Number = Callable[..., float]
 

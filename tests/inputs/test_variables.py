@@ -7,16 +7,9 @@ import re
 import pytest
 
 from xstefaland.inputs.leaks import forbidden
+from xstefaland.inputs.quantities import GROUPS, Variable
 from xstefaland.inputs.units import conversion
-from xstefaland.inputs.variables import (
-    ATTRIBUTES,
-    CATALOGUE,
-    FORCINGS,
-    GROUPS,
-    Variable,
-    by_group,
-    names_of,
-)
+from xstefaland.inputs.variables import ATTRIBUTES, CATALOGUE, FORCINGS, names_of
 
 ALL = list(CATALOGUE.values())
 
@@ -109,9 +102,3 @@ def test_leaking_names_are_forbidden(name: str) -> None:
 def test_other_names_are_allowed(name: str) -> None:
     """Names that only resemble a forbidden one are not forbidden."""
     assert forbidden(name) is None
-
-
-def test_groups_hold_all_attributes() -> None:
-    """Group masking reaches every attribute."""
-    grouped = [name for names in by_group().values() for name in names]
-    assert sorted(grouped) == sorted(v.name for v in ATTRIBUTES)

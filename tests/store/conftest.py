@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import xarray as xr
 
 import xstefaland
+from xstefaland.store.handing import RegionWriter
 from xstefaland.testing import example_grid, tiny_head, tiny_weights
 
 
@@ -55,6 +57,25 @@ def run(weights: Any, head: Any) -> Callable[..., Any]:
         return xstefaland.run(ds, target, store, **{**options, **more})
 
     return call
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """In a ``with`` block one region, by its number, cannot be written."""
+    write = RegionWriter.write
+
+    @contextmanager
+    def block(failed: int, message: str) -> Iterator[None]:
+        def fail(writer: RegionWriter, number: int) -> None:
+            if number == failed:
+                raise OSError(message)
+            write(writer, number)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RegionWriter, "write", fail)
+            yield
+
+    return block
 
 
 def assert_same(actual: Any, expected: Any) -> None:

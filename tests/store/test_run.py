@@ -17,7 +17,7 @@ import zarr
 from dask.callbacks import Callback
 
 import xstefaland
-from xstefaland.errors import InputError, MissingVariableError
+from xstefaland.errors import InputError, MissingVariableError, RunError
 from xstefaland.store import handing, sizes
 from xstefaland.store.folders import LocalFolder
 from xstefaland.store.writing import StoredVariable
@@ -174,18 +174,10 @@ def test_only_what_is_missing_is_computed(
     run: Run,
     store: Path,
     same: Same,
-    monkeypatch: pytest.MonkeyPatch,
+    failing: Callable[..., Any],
 ) -> None:
     """After an error the others are there, the error names one, the rerun does one."""
-    write = handing.RegionWriter.write
-
-    def fail_at_four(work: Any, number: int) -> None:
-        if number == 4:
-            raise OSError("the tape is torn")
-        write(work, number)
-
-    monkeypatch.setattr(handing.RegionWriter, "write", fail_at_four)
-    with pytest.raises(xstefaland.errors.RunError) as error:
+    with failing(4, "the tape is torn"), pytest.raises(RunError) as error:
         run(grid, store)
     report = error.value.report
     assert (report.written, len(report.failed), report.complete) == (5, 1, False)
@@ -195,7 +187,6 @@ def test_only_what_is_missing_is_computed(
     assert (
         part.isel(lat=2, lon=slice(2)).isnull().values.all()
     )  # not 0, which would be a flow
-    monkeypatch.setattr(handing.RegionWriter, "write", write)
     report = run(grid, store)
     assert (report.written, report.skipped) == (1, 5)
     same(report.open().streamflow, flow)

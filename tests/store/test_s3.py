@@ -10,7 +10,6 @@ import pytest
 import xarray as xr
 
 from xstefaland.errors import InputError, RunError
-from xstefaland.store import handing
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,21 +44,12 @@ def test_a_run_on_an_object_store(
     run: Callable[..., Any],
     same: Callable[[Any, Any], None],
     server: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    failing: Callable[..., Any],
 ) -> None:
     """One region fails, the rest stays, the same call ends it; another is refused."""
     url = f"s3://bucket/{uuid.uuid4().hex}/out.zarr"
-    write = handing.RegionWriter.write
-
-    def fail_at_two(work: Any, number: int) -> None:
-        if number == 2:
-            raise OSError("connection reset")
-        write(work, number)
-
-    monkeypatch.setattr(handing.RegionWriter, "write", fail_at_two)
-    with pytest.raises(RunError, match="connection reset"):
+    with failing(2, "connection reset"), pytest.raises(RunError, match="reset"):
         run(grid, url, storage_options=server, shards=True)
-    monkeypatch.setattr(handing.RegionWriter, "write", write)
     with pytest.raises(InputError, match="max_gap"):
         run(grid, url, storage_options=server, shards=True, max_gap=3)
     report = run(grid, url, storage_options=server, shards=True)

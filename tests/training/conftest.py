@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xstefaland.testing import example_points
+from xstefaland.testing import example_points, tiny_weights
 from xstefaland.training.corpus import Corpus
 from xstefaland.training.shards import write_shard
+from xstefaland.weights import Weights
 
 
 def gauged(
@@ -22,6 +23,12 @@ def gauged(
     return ds.drop_vars(["slope", "frac_forest"]).assign_coords(
         gauge=("site", [f"{number:08d}" for number in range(sites)]), country="Nowhere"
     )
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """A tiny encoder in a file that stays where it is."""
+    return tiny_weights(tmp_path_factory.mktemp("encoder") / "tiny.safetensors")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from xstefaland.training import comparison
 from xstefaland.training.channels import cache_channels
 from xstefaland.training.choices import asked_of_data, head_config
 from xstefaland.training.comparison import (
-    Run,
+    FinetuningRun,
     cross_validate,
     paired,
     report,
@@ -34,14 +34,14 @@ from xstefaland.weights import TARGETS
 FLOW = TARGETS["streamflow"]
 
 
-def versions(run: Run, *hidden: Version) -> list[Version]:
+def versions(run: FinetuningRun, *hidden: Version) -> list[Version]:
     """Inputs with the process channels of what is trained."""
     channels = cache_channels(run.task, CHANNELS, run.folder)
     return [replace(each, channels=channels) for each in (Version(None, None), *hidden)]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> FinetuningRun:
     """An LSTM on six sites."""
     ds = example_points(6, 400)
     ds["streamflow"] = (ds.precipitation * 0.5).assign_attrs(units="mm d-1")
@@ -52,7 +52,7 @@ def run(tmp_path: Path) -> Run:
     settings = Finetuning(
         updates=3, batch_size=4, days=60, warmup=10, precision="float32"
     )
-    return Run(task, encoder, config, settings, tmp_path, False)
+    return FinetuningRun(task, encoder, config, settings, tmp_path, False)
 
 
 def test_every_site_is_scored_by_a_head_that_never_saw_it(run):
@@ -155,7 +155,7 @@ def test_the_bundled_head_is_scored_on_its_own_encoder(tmp_path: Path):
     asked = asked_of_data(asked, FLOW, frozenset())
     task = make_task([read_records(ds, FLOW, asked)], FLOW, asked)
     config = head_config(task, "resconn", 256, causal=False)
-    run = Run(task, encoder, config, Finetuning(), tmp_path, False)
+    run = FinetuningRun(task, encoder, config, Finetuning(), tmp_path, False)
     cache = cache_embeddings(encoder.model(), task, tmp_path, precision="float32")
     scores = score_bundled(run, Version(None, cache))
     assert scores is not None

@@ -15,8 +15,7 @@ from scipy.spatial.distance import cdist
 import xstefaland
 from xstefaland import datasets
 from xstefaland.errors import InputError
-from xstefaland.model.bands import Band as Network
-from xstefaland.model.bands import BandConfig
+from xstefaland.model.bands import BandConfig, BandCorrection
 from xstefaland.testing import example_points, tiny_head, tiny_weights
 from xstefaland.training.conformal import coverage, fit_band, sites_needed
 from xstefaland.weights import Band, combine
@@ -51,7 +50,7 @@ def corrected(band: Band, answer: xr.DataArray, base: Any = None) -> xr.DataArra
     )
     own = torch.from_numpy(answer.values).float()
     levels = torch.from_numpy(base).float() if base is not None else own[..., None]
-    values = Network(config)(own, levels)
+    values = BandCorrection(config)(own, levels)
     coords = {**answer.coords, "quantile": list(band.levels)}
     return xr.DataArray(values.numpy(), coords, (*answer.dims, "quantile"))
 

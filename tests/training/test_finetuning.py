@@ -34,12 +34,6 @@ SMALL: dict[str, Any] = {"width": 16, "dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    """A tiny encoder in a file that stays where it is."""
-    return tiny_weights(tmp_path_factory.mktemp("encoder") / "tiny.safetensors")
-
-
-@pytest.fixture(scope="module")
 def causal_encoder(tmp_path_factory: pytest.TempPathFactory) -> Weights:
     """One whose card says that it reads both ways."""
     tiny = tiny_weights(window=60, stride=30)

@@ -15,7 +15,7 @@ from xstefaland.training.corpus import Corpus
 from xstefaland.training.losses import autoencoder_loss, masked_mean_square
 from xstefaland.training.pretraining import (
     Pretraining,
-    Run,
+    PretrainingRun,
     load_model,
     pretrain,
     roles,
@@ -76,7 +76,7 @@ def test_a_resumed_run_equals_one_that_was_not_interrupted(
     """Stopping, and losing updates after a checkpoint, changes nothing, bit by bit."""
     whole = pretrain(corpus, tmp_path / "whole", settings(45))
 
-    def kill(run: Run) -> bool:
+    def kill(run: PretrainingRun) -> bool:
         if run.step == 33:
             raise KeyboardInterrupt
         return run.step == 25
@@ -121,7 +121,7 @@ def test_a_run_without_an_end_keeps_its_rate(corpus: Corpus, tmp_path: Path) -> 
     """Up in five updates, then constant until it is stopped."""
     rates = []
 
-    def note(run: Run) -> bool:
+    def note(run: PretrainingRun) -> bool:
         rates.append(run.optimiser.param_groups[0]["lr"])
         return run.step == 9
 
@@ -134,7 +134,7 @@ def test_both_readings_are_logged_apart(corpus: Corpus, tmp_path: Path) -> None:
     """Means of the updates since the last line, two-way and causal, of every loss."""
     seen: list[tuple[str, dict[str, float]]] = []
 
-    def note(run: Run) -> bool:
+    def note(run: PretrainingRun) -> bool:
         seen.extend(run._recent[-1:])
         return False
 

@@ -13,23 +13,17 @@ import xarray as xr
 import xstefaland
 from xstefaland import datasets, metrics
 from xstefaland.errors import InputError
-from xstefaland.testing import example_points, tiny_weights
+from xstefaland.testing import example_points
 from xstefaland.training import Finetuning, finetune
 from xstefaland.training.choices import TEXTURE
 from xstefaland.training.static_scores import overall
-from xstefaland.weights import TARGETS, TargetSpec, Weights
+from xstefaland.weights import TARGETS, TargetSpec
 
 SETTINGS = Finetuning(
     updates=60, batch_size=24, days=30, warmup=0, precision="float32",
     learning_rate=2e-2, full_share=1.0,
 )  # fmt: skip
 SMALL: dict[str, Any] = {"width": 16, "dropout": 0.0}
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    """A tiny encoder in a file that stays where it is."""
-    return tiny_weights(tmp_path_factory.mktemp("encoder") / "tiny.safetensors")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from xstefaland.errors import InputError
 from xstefaland.model import HeadConfig, build_head
 from xstefaland.model.process import AVERAGES, CHANNELS, WEATHER
-from xstefaland.training.systems import SYSTEMS, entries_of, form_of
+from xstefaland.training.systems import HEADS, entries_of, form_of
 
 ATTRIBUTES = ("elevation", "clay", "aridity")
 
@@ -19,7 +19,7 @@ def config(head: Any, forcing: tuple[str, ...] = WEATHER) -> HeadConfig:
     return HeadConfig(**entries_of(head, "streamflow", forcing, ATTRIBUTES))
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", HEADS)
 def test_a_name_is_that_of_what_it_makes(name: str) -> None:
     """From name to configuration and back; a network can be built of it."""
     made = config(name)

@@ -16,8 +16,9 @@ from xstefaland.geometry.grids import find_grid
 from xstefaland.geometry.outlines import site_coordinates
 from xstefaland.geometry.polygons import POLYGONS, checked, few
 from xstefaland.geometry.sampling import Classes, Raster, sample
+from xstefaland.inputs.quantities import Variable
 from xstefaland.inputs.units import conversion, stated
-from xstefaland.inputs.variables import CATALOGUE, Variable, names_of
+from xstefaland.inputs.variables import CATALOGUE, names_of
 
 if TYPE_CHECKING:
     import geopandas as gpd

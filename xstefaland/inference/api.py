@@ -130,6 +130,16 @@ def embed(
         From where climate attributes come that the Dataset lacks: a reference period
         (``slice("1990", "2010")``), a table of them (:func:`derive_climate`), the
         whole record, or nowhere.
+    causal : bool
+        A day's answer depends on the attributes and the days up to it alone, as
+        forecasts need; by default the encoder sees whole windows, later days included.
+        The weights must have been trained for it: their card says so.
+    max_gap : int or None
+        Days from observed weather up to which there is an answer; beyond them it is
+        NaN. None: every day has one.
+    missing_by : {"site", "day"}
+        Whether `fraction_missing` is the share of a site's whole record, or of each
+        day; of an answer without days it is that of the record.
     batch_size : int or "auto"
         Windows in the model at once. It changes speed and memory, not the answer.
     device, precision : str, optional

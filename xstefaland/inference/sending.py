@@ -43,6 +43,7 @@ def send_weights(client: Client, *weights: WeightsLike) -> None:
             self.sha256, self.content = sha256, content
 
         def setup(self, worker: Worker) -> None:
+            """Write the file; called on every worker, also on those that come later."""
             from xstefaland.inference import loaded
 
             path = Path(worker.local_directory) / f"{self.sha256}.safetensors"

@@ -15,9 +15,10 @@ from functools import cached_property
 import xarray as xr
 
 from xstefaland.inputs.leaks import PRODUCTS, forbidden
+from xstefaland.inputs.quantities import Kind, Variable
 from xstefaland.inputs.recipes import LATITUDE, Recipe, recipes_for
 from xstefaland.inputs.requirements import Requirements
-from xstefaland.inputs.variables import CATALOGUE, Kind, Variable
+from xstefaland.inputs.variables import CATALOGUE
 
 _ALIASES = {alias.lower(): v.name for v in CATALOGUE.values() for alias in v.aliases}
 _STANDARD: dict[str, list[str]] = {}

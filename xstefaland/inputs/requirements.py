@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY, dataclass
 
-from xstefaland.inputs.variables import CATALOGUE, Variable
+from xstefaland.inputs.quantities import Variable
+from xstefaland.inputs.variables import CATALOGUE
 
 TRANSFORMS = ("linear", "log1p")
 

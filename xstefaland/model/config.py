@@ -84,7 +84,8 @@ class EncoderConfig(_Config):
     decoder_layers : int
         Transformer decoder layers (an LSTM decoder always has one).
     norm : {"pre", "post"}
-        Where layer norms sit; "post" is the released form, and learns faster here.
+        Where layer norms sit; "post" is the released form, in which the input of the
+        first layer has no norm: its attention saturates, and long runs diverge.
     activation : {"gelu", "relu"}
         Feed-forward activation; "relu" is the released form, and a fifth faster.
     scale_input : bool
@@ -111,7 +112,7 @@ class EncoderConfig(_Config):
     stride: int = 183
     decoder: Literal["lstm", "bilstm", "transformer"] = "lstm"
     decoder_layers: int = 1
-    norm: Literal["pre", "post"] = "post"
+    norm: Literal["pre", "post"] = "pre"
     activation: Literal["gelu", "relu"] = "relu"
     scale_input: bool = True
     static_mask: Literal["vector", "value"] = "vector"

@@ -42,7 +42,7 @@ from xstefaland.weights.files import Weights, read
 from xstefaland.weights.opening import WeightsLike
 from xstefaland.weights.targets import TargetSpec
 
-REQUIRED = ("precipitation", "temperature")
+NEVER_HIDDEN = ("precipitation", "temperature")
 """Inputs that are never hidden in training."""
 
 EMBEDDINGS, CHANNELS, SCORES = "embeddings", "channels", "scores.csv"
@@ -101,7 +101,7 @@ def finetune(
         embedding)`` or ``(site, time, embedding)``, labelled as the sites are. The head
         needs ``predict(..., embeddings=)`` then.
     head : str or mapping
-        A name of :data:`xstefaland.training.systems.SYSTEMS`: ``"resconn"``,
+        A name of :data:`xstefaland.training.systems.HEADS`: ``"resconn"``,
         ``"no_resconn"``, ``"lstm"`` or ``"linear"``, with ``"-hbv"`` for one that sets
         the parameters of HBV, with ``"-plain"`` for one without process channels and
         place, ``"lstm-anomaly"`` for soil moisture; or entries of
@@ -365,7 +365,7 @@ def _claim(run: FinetuningRun, folds: NDArray[np.int64] | None) -> None:
 def _versions(run: FinetuningRun) -> list[Version]:
     """Complete inputs, and inputs with some hidden and the climate of other years."""
     task = run.task
-    required = [name for name in REQUIRED if name in task.forcing_names]
+    required = [name for name in NEVER_HIDDEN if name in task.forcing_names]
     if run.config.physics:
         required.append("potential_evapotranspiration")
     dropped = drop_inputs(task, required, run.settings.seed + 1)

@@ -337,13 +337,14 @@ class PretrainingRun:
         )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0))
         if math.isfinite(norm):
             self.optimiser.step()
         self.step += 1
         self._before = self.basin_years
         self.basin_years += shown.batch.day_of_year.size / YEAR
         values = {name: float(each.detach()) for name, each in losses.items()}
+        values["gradient_norm"] = norm
         self._recent.append(("causal_" if causal else "", values))
 
     def _losses(self, shown: Shown, causal: bool) -> dict[str, Tensor]:
@@ -378,9 +379,10 @@ class PretrainingRun:
         return settings.learning_rate * share
 
     def log(self) -> None:
-        """Append the mean losses since the last line, by way of reading, and the rate.
+        """Append means since the last line, by way of reading, and the rate.
 
-        Losses of batches that were read causally begin with ``causal_``.
+        They are losses and the norm of their gradient before it is clipped; those of
+        batches that were read causally begin with ``causal_``.
         """
         found: dict[str, list[float]] = {}
         for reading, losses in self._recent:

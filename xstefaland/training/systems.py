@@ -1,4 +1,4 @@
-"""Systems: the forms of heads that have a name, in one table."""
+"""Heads that have a name, in one table, and what each is made of."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CLIMATE = (
 LEVEL_ATTRIBUTES = (*CLIMATE, "sand", "clay", "soil_porosity")
 """What the level of soil moisture may depend on: climate from the weather, texture."""
 
-SYSTEMS: dict[str, dict[str, Any]] = {
+HEADS: dict[str, dict[str, Any]] = {
     **{kind: {"kind": kind, **STRONG} for kind in KINDS},
     **{f"{kind}-hbv": {"kind": kind, "physics": "hbv", **STRONG} for kind in KINDS},
     "lstm-averages": {"kind": "lstm", "channels": AVERAGES, "place": True},
@@ -75,7 +75,7 @@ def entries_of(
     Parameters
     ----------
     head : str or mapping
-        A name of :data:`SYSTEMS`, or entries of a HeadConfig that differ from those of
+        A name of :data:`HEADS`, or entries of a HeadConfig that differ from those of
         :data:`DEFAULT`. What such a mapping states stays as it is.
     target : str
         What is trained.
@@ -94,12 +94,12 @@ def entries_of(
     """
     name = head if isinstance(head, str) else DEFAULT
     given = {} if isinstance(head, str) else dict(head)
-    if name not in SYSTEMS:
+    if name not in HEADS:
         raise InputError(
-            f"head={name!r} is not possible; use {', '.join(map(repr, SYSTEMS))}, or a "
+            f"head={name!r} is not possible; use {', '.join(map(repr, HEADS))}, or a "
             "dict of entries of HeadConfig"
         )
-    entries = {"forcing": tuple(forcing), "attributes": attributes, **SYSTEMS[name]}
+    entries = {"forcing": tuple(forcing), "attributes": attributes, **HEADS[name]}
     entries["attributes"] = tuple(n for n in entries["attributes"] if n in attributes)
     if not set(WEATHER) <= set(given.get("forcing", forcing)):
         entries.pop("channels", None)
@@ -120,7 +120,7 @@ def form_of(config: HeadConfig) -> str:
     'lstm-plain'
     """
     own = {entry: getattr(config, entry) for entry in TELLING}
-    for name, entries in SYSTEMS.items():
+    for name, entries in HEADS.items():
         if own == {entry: entries.get(entry, TELLING[entry]) for entry in TELLING}:
             return name
     return config.kind + ("-hbv" if config.physics else "")

@@ -24,6 +24,9 @@ FLOOR = 0.05  # of the deviation of all observations, as in `Finetuning.floor`
 Estimator = Callable[[bool, int], Any]
 """From whether it is a probability, and a seed, to an estimator of scikit-learn."""
 
+Features = Callable[[Task, Records, int], Floats]
+"""From a task, its records and the row of a site to features ``(day, feature)``."""
+
 
 def linear(probability: bool, seed: int) -> Any:
     """Ridge or logistic regression on standardised features; gaps are their means."""
@@ -84,7 +87,7 @@ def fit_predict(
     seed: int,
     *,
     rows: int = ROWS,
-    days: Sequence[int] = DAYS,
+    features: Features | None = None,
     progress: Callable[[float], object] = float,
 ) -> Predicted:
     """Train on days of the training sites and predict all days of those held out.
@@ -99,8 +102,8 @@ def fit_predict(
         Of the estimator, and of the days that are drawn for training.
     rows : int
         Days of all training sites together, at most.
-    days : sequence of int
-        Lengths of the moving averages.
+    features : callable, optional
+        Of a site; default: :func:`site_features`.
     progress : callable
         Called with 0 before the training and with 1 after it.
 
@@ -111,19 +114,20 @@ def fit_predict(
     """
     probability = task.target.transform == "logit"
     progress(0.0)
-    features, observed, weights = _training(task, seed, rows, days)
+    made = features or site_features
+    inputs, observed, weights = _training(task, seed, rows, made)
     model = estimator(probability, seed)
     names = {"sample_weight": weights} if _takes_weights(model) else {}
     if hasattr(model, "steps"):  # a pipeline hands it to its last step
         names = {f"{model.steps[-1][0]}__sample_weight": weights}
-    known = np.isfinite(features).any(0)
-    model.fit(features[:, known], observed, **names)
+    known = np.isfinite(inputs).any(0)
+    model.fit(inputs[:, known], observed, **names)
     progress(1.0)
     results = []
     for records in task.records:
         held = records.rows("held out")
-        inputs = (site_features(task, records, row, days)[:, known] for row in held)
-        if parts := [_predict(model, each, task) for each in inputs]:
+        sites = (made(task, records, row)[:, known] for row in held)
+        if parts := [_predict(model, each, task) for each in sites]:
             results.append((records, held, np.stack(parts)))
     return results
 
@@ -185,7 +189,7 @@ def _mean(values: Floats) -> Floats:
 
 
 def _training(
-    task: Task, seed: int, rows: int, days: Sequence[int]
+    task: Task, seed: int, rows: int, made: Features
 ) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """Draw days of the training sites: features, observations, weights."""
     rng = np.random.default_rng(seed)
@@ -198,7 +202,7 @@ def _training(
         values = records.observed[row][: 1 if task.static else None]
         known = np.flatnonzero(np.isfinite(values))
         drawn = rng.permutation(known)[:share]
-        features.append(site_features(task, records, row, days)[drawn])
+        features.append(made(task, records, row)[drawn])
         observed.append(values[drawn])
         own = np.nanstd(values) if task.target.loss == "nse" else overall
         weights.append(np.full(len(drawn), (own + FLOOR * overall) ** -2.0))
