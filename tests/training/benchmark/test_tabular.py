@@ -55,3 +55,16 @@ def test_answers_lie_within_the_limits():
     assert rows.tolist() == [2]
     assert answer.shape == (1, 400, 1)
     assert (answer >= 0).all()
+
+
+def test_what_is_the_same_everywhere_says_nothing():
+    """An attribute that one training site has, and another value of it elsewhere."""
+    made = task()
+    ids = made.sites["site"]
+    made = made.with_roles(dict(zip(ids, ["train", "train", "held out"], strict=True)))
+    attributes = made.records[0].attributes
+    answers = []
+    for values in ((np.nan, np.nan, np.nan), (0.0013, np.nan, 0.1704)):
+        attributes[:, 0] = values
+        answers.append(tabular.fit_predict(tabular.linear, made, 0)[0][2])
+    np.testing.assert_array_equal(*answers)

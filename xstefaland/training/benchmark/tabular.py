@@ -120,16 +120,26 @@ def fit_predict(
     names = {"sample_weight": weights} if _takes_weights(model) else {}
     if hasattr(model, "steps"):  # a pipeline hands it to its last step
         names = {f"{model.steps[-1][0]}__sample_weight": weights}
-    known = np.isfinite(inputs).any(0)
-    model.fit(inputs[:, known], observed, **names)
+    told = _varied(inputs)
+    model.fit(inputs[:, told], observed, **names)
     progress(1.0)
     results = []
     for records in task.records:
         held = records.rows("held out")
-        sites = (made(task, records, row)[:, known] for row in held)
+        sites = (made(task, records, row)[:, told] for row in held)
         if parts := [_predict(model, each, task) for each in sites]:
             results.append((records, held, np.stack(parts)))
     return results
+
+
+def _varied(features: Floats) -> NDArray[np.bool_]:
+    """Tell which features have more than one value: others say nothing of any answer.
+
+    Scaled by a deviation that is rounding alone, they would be anything elsewhere.
+    """
+    there = np.isfinite(features)
+    low = np.where(there, features, np.inf).min(0)
+    return np.asarray(low < np.where(there, features, -np.inf).max(0))
 
 
 def _takes_weights(model: Any) -> bool:
