@@ -1,9 +1,10 @@
 """The committed results of the benchmarks, over as many sessions as it takes.
 
-Copy the encoder that ships and write the queue; work through it, or through the jobs
-that hold some words; see what is left; write the pages of what is done::
+Write the queue and copy the encoder that ships, which may be given later; work through
+it, or through the jobs that hold some words; see what is left; write the pages of what
+is done::
 
-    python -m benchmarks.skill plan --encoder FILE.safetensors --corpus runs/corpus2
+    python -m benchmarks.skill plan --encoder FILE.safetensors
     python -m benchmarks.skill work --data ../shared/data --corpus runs/corpus2
     python -m benchmarks.skill work --only encoder
     python -m benchmarks.skill left
@@ -31,8 +32,6 @@ from .jobs import read_job
 
 def run_plan(runs: work.SkillRuns, given: argparse.Namespace) -> None:
     """Write the queue."""
-    if given.encoder is None:
-        raise SystemExit("plan needs --encoder FILE")
     work.plan(runs, given.encoder)
 
 
@@ -41,8 +40,9 @@ def run_work(runs: work.SkillRuns, given: argparse.Namespace) -> None:
     if given.job:
         work.do(runs, read_job(given.job))
         return
-    print(costs.left(runs), flush=True)
-    runs.worklist.work(given.most, given.only)
+    runs.worklist.work(
+        given.most, given.only, lambda left: print(costs.left(runs).splitlines()[-1])
+    )
 
 
 def run_left(runs: work.SkillRuns, given: argparse.Namespace) -> None:
@@ -59,7 +59,7 @@ def run_costs(runs: work.SkillRuns, given: argparse.Namespace) -> None:
     """Extrapolate the costs of short runs."""
     if given.quick is None:
         raise SystemExit("costs needs --quick DIR, where short runs are kept")
-    print(costs.write_table(runs, given.quick).round(2).to_string(index=False))
+    print(costs.write_table(given.data, given.quick).round(2).to_string(index=False))
 
 
 STAGES = {

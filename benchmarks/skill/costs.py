@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import pandas as pd
 
@@ -26,7 +25,7 @@ from xstefaland.training.benchmark.reading import read_tasks
 from xstefaland.training.benchmark.writing import markdown
 
 from .jobs import Encoding, Job, read_job
-from .work import SkillRuns
+from .work import SkillRuns, any_encoder
 
 TABLE = Path(__file__).parents[1] / "results" / "skill_costs.csv"
 ENCODER_HOURS = 0.4
@@ -69,13 +68,13 @@ def full_hours(
     return (cost["training"] * more + rest * longer) / 3600
 
 
-def write_table(runs: SkillRuns, quick: Path) -> pd.DataFrame:
+def write_table(data: Path, quick: Path) -> pd.DataFrame:
     """Extrapolate the costs of short runs and write them down.
 
     Parameters
     ----------
-    runs : SkillRuns
-        Its data, and the encoder whose inputs are read.
+    data : Path
+        Of the archives.
     quick : Path
         Folder of short runs, a folder for each benchmark.
     """
@@ -83,7 +82,7 @@ def write_table(runs: SkillRuns, quick: Path) -> pd.DataFrame:
     for benchmark, system, cost in pieces(quick):
         protocol = PROTOCOLS[benchmark]
         if isinstance(protocol, Protocol):
-            hours = full_hours(protocol, system, cost, _years(runs, benchmark))
+            hours = full_hours(protocol, system, cost, _years(benchmark, data))
             entries = {"benchmark": benchmark, "system": system, "core_hours": hours}
             short = {k: cost[k] for k in ("processor", "training", "updates")}
             rows.append(entries | short | {"site_years": cost["site_years"]})
@@ -96,16 +95,12 @@ def write_table(runs: SkillRuns, quick: Path) -> pd.DataFrame:
 
 
 @cache
-def _length(benchmark: str, data: Path, encoder: Any) -> float:
+def _years(benchmark: str, data: Path) -> float:
+    """Length of all records of a benchmark at full size."""
     protocol = PROTOCOLS[benchmark]
     assert isinstance(protocol, Protocol)
-    tasks, _ = read_tasks(protocol, data, encoder, quick=False)
+    tasks, _ = read_tasks(protocol, data, any_encoder(), quick=False)
     return mean(site_years(task) for task in tasks.values())
-
-
-def _years(runs: SkillRuns, benchmark: str) -> float:
-    """Length of all records of a benchmark at full size."""
-    return _length(benchmark, runs.data, runs.main)
 
 
 class Estimates:

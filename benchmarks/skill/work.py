@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from benchmarks.weights.encoder import BATCH, RATES, EncoderRun, position
 from benchmarks.worklist import Worklist, stop_here
+from xstefaland.inference.plans import plan_encoder
 from xstefaland.splits import load_folds
 from xstefaland.training import corpus as corpora
 from xstefaland.training.benchmark import PROTOCOLS, Protocol, run_benchmark
@@ -34,14 +34,6 @@ class SkillRuns:
     folder: Path
     data: Path
     corpus: Path
-
-    @cached_property
-    def main(self) -> Weights:
-        """The encoder that ships."""
-        path = self.encoder(MAIN)
-        if not path.exists():
-            raise SystemExit(f"{path} is not there: run the stage `plan` first")
-        return read(path)
 
     def encoder(self, name: str) -> Path:
         """File of an encoder."""
@@ -86,19 +78,28 @@ class SkillRuns:
                         yield seed, fold, system
 
 
-def plan(runs: SkillRuns, encoder: str) -> None:
-    """Copy the encoder that ships into the runs, and write the queue."""
+def plan(runs: SkillRuns, encoder: str | None) -> None:
+    """Write the queue, and copy the encoder that ships into the runs.
+
+    Without an encoder, the jobs that need it are left out until it is given.
+    """
     path = runs.encoder(MAIN)
     path.parent.mkdir(parents=True, exist_ok=True)
-    weights = load(encoder)
-    if not path.exists():
-        shutil.copy(weights.path, path)
-    elif read(path) != weights:
-        raise SystemExit(
-            f"{path} is another encoder than {encoder}: give other --runs, or delete "
-            f"it and what was scored with it in {runs.folder / 'benchmark'}"
-        )
-    lines = runs.worklist.add(map(str, every_job()))
+    if encoder is not None:
+        weights = load(encoder)
+        if not path.exists():
+            shutil.copy(weights.path, path)
+        elif read(path) != weights:
+            raise SystemExit(
+                f"{path} is another encoder than {encoder}: give other --runs, or "
+                f"delete it and what was scored with it in {runs.folder / 'benchmark'}"
+            )
+    there = [
+        str(job)
+        for job in every_job()
+        if path.exists() or isinstance(job, Encoding) or MAIN not in job.encoders
+    ]
+    lines = runs.worklist.add(there)
     print(f"{len(lines)} jobs in {runs.folder / 'queue.txt'}")
 
 
@@ -114,7 +115,8 @@ def score(runs: SkillRuns, job: Scoring) -> None:
     """Score systems on folds, each with the encoder that never saw it."""
     files = [runs.encoder(name) for name in job.encoders]
     if missing := [path.stem for path in files if not path.exists()]:
-        raise SystemExit(f"{job}: run first `encoder {' '.join(missing)}`")
+        todo = "`plan --encoder FILE`" if MAIN in missing else f"`encoder {missing[0]}`"
+        raise SystemExit(f"{job}: {', '.join(missing)} is not there; first {todo}")
     run_benchmark(
         PROTOCOLS[job.benchmark],
         runs.data,
@@ -148,6 +150,11 @@ def pretrain(runs: SkillRuns, name: str, updates: int = UPDATES) -> None:
     unfinished.rename(runs.encoder(name))
 
 
+def any_encoder() -> Weights:
+    """Return an encoder whose inputs are read where sites alone are asked for."""
+    return plan_encoder(None)[0]
+
+
 def left_out(runs: SkillRuns, name: str) -> tuple[str, ...]:
     """Labels of all sites of the folds that an encoder is to leave out.
 
@@ -163,7 +170,7 @@ def left_out(runs: SkillRuns, name: str) -> tuple[str, ...]:
             continue
         protocol = PROTOCOLS[benchmark]
         assert isinstance(protocol, Protocol)
-        tasks, found = read_tasks(protocol, runs.data, runs.main, quick=False)
+        tasks, found = read_tasks(protocol, runs.data, any_encoder(), quick=False)
         for target, task in tasks.items():
             held = [number in folds for number in found[target]]
             labels |= set(task.sites["label"][held])

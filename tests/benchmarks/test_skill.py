@@ -27,6 +27,8 @@ SMALL = Finetuning(
     checkpoint_updates=1,
 )  # fmt: skip
 
+QUEUE = tuple(jobs.every_job())
+
 
 def gauges(folder: Path) -> dict[str, xr.Dataset]:
     """Twelve gauges whose flow is the rain of the last days."""
@@ -76,7 +78,7 @@ def test_an_encoder_leaves_its_folds_out(runs: work.SkillRuns, tmp_path: Path) -
         f"site{number:03d}" for number in range(12) if number % 4 < 2
     )
     score = Scoring("mine", (0, 1), (0,), ("resconn", "linear"))
-    with pytest.raises(SystemExit, match="run first `encoder first`"):
+    with pytest.raises(SystemExit, match="first is not there; first `encoder first`"):
         work.do(runs, score)
     work.pretrain(runs, "first", updates=2)
     assert runs.done(Encoding("first"))
@@ -119,6 +121,24 @@ def test_a_stopped_encoder_is_not_done(
     assert not runs.done(Encoding("first"))
     work.pretrain(runs, "first", updates=2)
     assert runs.done(Encoding("first"))
+
+
+def test_the_encoder_that_ships_may_come_later(
+    runs: work.SkillRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other jobs do not wait for it; its own say how to give it."""
+    bare = replace(runs, folder=tmp_path / "bare")
+    monkeypatch.setattr(work, "every_job", lambda: QUEUE)
+    work.plan(bare, None)
+    before = bare.worklist.jobs()
+    work.plan(bare, str(runs.encoder(jobs.MAIN)))
+    added = bare.worklist.jobs()[len(before) :]
+    assert {line.split()[1] for line in added} == set(jobs.UNSEEN)
+    bare.encoder(jobs.MAIN).unlink()
+    assert len(work.left_out(bare, "first")) == 6
+    monkeypatch.setattr(jobs, "UNSEEN", ("mine",))
+    with pytest.raises(SystemExit, match="main is not there; first `plan --encoder"):
+        work.do(bare, Scoring("mine", (0,), (0,), ("linear",)))
 
 
 def test_another_encoder_that_ships_is_refused(
@@ -252,7 +272,7 @@ def test_what_is_left_is_told_in_hours(
         piece.mkdir(parents=True)
         (piece / "cost.json").write_text(json.dumps(dict(COST) | {"updates": 3}))
     monkeypatch.setattr(costs, "TABLE", tmp_path / "costs.csv")
-    table = costs.write_table(runs, quick)
+    table = costs.write_table(tmp_path, quick)
     assert table["mine"].tolist() == pytest.approx(
         [(30 + 6 * 12 * 900 / 365 / 10) / 3600] * 2
     )
