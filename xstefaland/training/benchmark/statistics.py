@@ -29,19 +29,20 @@ def centres(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a target and system, in order: ``sites``, the scores, ``folds ±`` and
-        ``seeds ±`` (standard deviation; NaN of a single one). Of series the median
-        over sites of each site's mean over seeds; of static targets the mean over
+        One row a target and system, target by target: ``sites``, the scores,
+        ``folds ±`` and ``seeds ±`` (standard deviation; NaN of a single one). Of series
+        the median over sites of each site's mean over seeds; of static targets the mean over
         folds of the score over a fold's sites.
     """
     rows = []
-    for (target, system), part in scores.groupby(["target", "system"], sort=False):
-        row = {"target": target, "system": system, "sites": part["site"].nunique()}
-        row |= dict(zip(names, _centre(part, names), strict=True))
-        for column in ("fold", "seed"):
-            each = [_centre(p, names[:1])[0] for _, p in part.groupby(column)]
-            row[f"{column}s ±"] = np.std(each, ddof=1) if len(each) > 1 else np.nan
-        rows.append(row)
+    for target, own in scores.groupby("target", sort=False):
+        for system, part in own.groupby("system", sort=False):
+            row = {"target": target, "system": system, "sites": part["site"].nunique()}
+            row |= dict(zip(names, _centre(part, names), strict=True))
+            for column in ("fold", "seed"):
+                each = [_centre(p, names[:1])[0] for _, p in part.groupby(column)]
+                row[f"{column}s ±"] = np.std(each, ddof=1) if len(each) > 1 else np.nan
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
