@@ -31,8 +31,8 @@ def centres(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     DataFrame
         One row a target and system, target by target: ``sites``, the scores,
         ``folds ±`` and ``seeds ±`` (standard deviation; NaN of a single one). Of series
-        the median over sites of each site's mean over seeds; of static targets the mean over
-        folds of the score over a fold's sites.
+        the median over sites of each site's mean over seeds; of static targets the mean
+        over folds of the score over a fold's sites.
     """
     rows = []
     for target, own in scores.groupby("target", sort=False):
