@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
 import dask
 import numpy as np
 import pytest
@@ -172,3 +177,30 @@ def test_the_fingerprint_knows_every_number(ds, asked):
         assert task(other, asked).fingerprint() != before
     later = ds.assign_coords(time=ds.time + np.timedelta64(365, "D"))
     assert task(later, asked).fingerprint() != before
+
+
+FINGERPRINT = """
+from xstefaland.inputs.requirements import Requirements
+from xstefaland.training.tasks import Task
+from xstefaland.weights import TARGETS
+masked = frozenset({"clay", "sand", "silt", "elevation"})
+print(Task(TARGETS["clay"], (), Requirements((), masked=masked)).fingerprint())
+"""
+
+
+def test_the_fingerprint_is_the_same_in_every_process(ds, asked):
+    """A run with hidden inputs goes on in another process; what is hidden counts."""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", FINGERPRINT],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1
+    other = replace(asked, masked=frozenset({"elevation"}))
+    before = task(ds, asked)
+    assert replace(before, requirements=other).fingerprint() != before.fingerprint()

@@ -141,9 +141,10 @@ class Task:
         return replace(self, records=records)
 
     def fingerprint(self) -> str:
-        """Hash of all inputs and observations."""
-        what = self.target, self.requirements
-        digest = hashlib.sha256(repr(what).encode())
+        """Hash of all inputs and observations, the same in every process."""
+        masked = sorted(self.requirements.masked)  # a set has another order in each
+        what = self.target, replace(self.requirements, masked=frozenset())
+        digest = hashlib.sha256("".join([repr(what), *masked]).encode())
         for r in self.records:
             digest.update(repr((r.name, r.dates[0], r.sites["site"].tolist())).encode())
             for array in (r.forcing, r.attributes, r.latitude, r.observed):
