@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from statistics import mean
 
 import pandas as pd
 
+from benchmarks.weights.machine import machine
 from xstefaland.training.benchmark import PROTOCOLS, SYSTEMS, Head, Protocol
 from xstefaland.training.benchmark.calibration import RegionalHbv
 from xstefaland.training.benchmark.pieces import COST, site_years
@@ -89,8 +91,8 @@ def write_table(data: Path, quick: Path) -> pd.DataFrame:
     table = pd.DataFrame(rows).groupby(["benchmark", "system"], sort=False).mean()
     table.reset_index().round(3).to_csv(TABLE, index=False)
     wide = table["core_hours"].unstack("benchmark").reset_index()
-    text = markdown(wide)
-    TABLE.with_suffix(".md").write_text(f"{text}\n")
+    when = f"{datetime.now(UTC).date()}, {machine()}."
+    TABLE.with_suffix(".md").write_text(f"{when}\n\n{markdown(wide)}\n")
     return wide
 
 
