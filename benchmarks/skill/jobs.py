@@ -9,8 +9,8 @@ A line is ``encoder NAME``, with a name of :data:`ENCODERS`, or
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from xstefaland.training.benchmark import PROTOCOLS, SYSTEMS
 from xstefaland.training.benchmark.reconstruction import FILLS
@@ -41,6 +41,9 @@ SAME_FOLDS = {"adapters": "camels-pub"}
 
 UNSEEN = ("landslide", "reconstruction")
 """Benchmarks for the encoder that ships: at places that it does not know."""
+
+SLOW = ("informer", "reformer", "transformer", "direct")
+"""Systems that take longer than all others together: they come last."""
 
 FEW, PHYSICAL = ("resconn", "lstm", "ablation", "zero"), ("resconn-hbv",)
 SEEDS = (0, 1, 2)
@@ -109,24 +112,27 @@ def read_job(line: str) -> Job:
 
 def every_job() -> Iterator[Job]:
     """List the jobs of the committed results, cheap and telling ones first."""
-    yield _all_systems("landslide", range(5), SEEDS)
-    yield _all_systems("reconstruction", range(11), (0,))
+    yield _systems("landslide", range(5), SEEDS)
+    yield _systems("reconstruction", range(11))
     yield from _everywhere("camels-pub", FEW)
     yield from _everywhere("camels-pur", FEW)
     yield Encoding("random")
-    yield _all_systems("soil-composition", (0,), SEEDS)
-    yield _all_systems("soil-moisture", (0,), (0,))
+    yield _systems("soil-composition", (0,), SEEDS)
+    yield _systems("soil-moisture")
     yield from _everywhere("camels-pub", PHYSICAL)
     yield from _everywhere("camels-pur", PHYSICAL)
-    for name in ("camels-pub", "camels-pur", "adapters"):
-        yield _all_systems(name, (0,), (0,))
-    yield _all_systems("global-streamflow", (0,), (0,))
+    for name in ("camels-pub", "camels-pur", "adapters", "global-streamflow"):
+        yield _systems(name)
     yield Encoding("regions")
-    for name, (fold,) in ENCODERS["regions"].items():
-        yield _all_systems(name, (fold,), (0,))
+    for name, folds in ENCODERS["regions"].items():
+        yield _systems(name, folds)
     for systems in (FEW, PHYSICAL):
         for name in ("camels-pub", "camels-pur"):
             yield from _scorings(name, systems, SEEDS[1:])
+    for name in ("soil-moisture", "camels-pub", "camels-pur", "global-streamflow"):
+        yield _systems(name, slow=True)
+    for name, folds in ENCODERS["regions"].items():
+        yield _systems(name, folds, slow=True)
 
 
 def pages() -> dict[str, Scoring]:
@@ -164,7 +170,19 @@ def _scorings(
             yield Scoring(name, left[name], seeds, systems)
 
 
-def _all_systems(
-    name: str, folds: range | tuple[int, ...], seeds: tuple[int, ...]
-) -> Scoring:
+def _all_systems(name: str, folds: Iterable[int], seeds: tuple[int, ...]) -> Scoring:
+    """Compare all systems of a benchmark on some folds."""
     return Scoring(name, tuple(folds), seeds, PROTOCOLS[name].systems)
+
+
+def _systems(
+    name: str,
+    folds: Iterable[int] = (0,),
+    seeds: tuple[int, ...] = SEEDS[:1],
+    *,
+    slow: bool = False,
+) -> Scoring:
+    """Compare the systems of a benchmark that are slow, or all others."""
+    whole = _all_systems(name, folds, seeds)
+    chosen = (system for system in whole.systems if (system in SLOW) == slow)
+    return replace(whole, systems=tuple(chosen))
