@@ -198,7 +198,8 @@ def _on_sites(
 ) -> xr.DataArray:
     """Repeat values along the site dimensions that they lack."""
     sizes = {dim: ds.sizes[dim] for dim in dims}
-    return xr.DataArray(values.set_dims(sizes).transpose(*dims), name=name)
+    whole = values.set_dims(sizes)  # type: ignore[no-untyped-call]
+    return xr.DataArray(whole.transpose(*dims), name=name)
 
 
 def _given(

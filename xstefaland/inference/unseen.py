@@ -211,10 +211,11 @@ def _count(ds: xr.Dataset, dims: Sequence[str]) -> int:
     return int(np.prod([ds.sizes[dim] for dim in dims], dtype=int))
 
 
-def _of_ids(ids: Sequence[str]) -> xr.Dataset:
+def _of_ids(ids: object) -> xr.Dataset:
     """Make a Dataset of ids, or say what to pass."""
-    known = isinstance(ids, Iterable) and not isinstance(ids, str | xr.DataArray)
-    names = list(ids) if known else []
+    names: list[object] = []
+    if isinstance(ids, Iterable) and not isinstance(ids, str):
+        names = list(ids)
     if not names or not all(isinstance(name, str) for name in names):
         raise InputError(
             f"sites cannot be {ids!r:.80}; pass a Dataset, or a list of ids such as "

@@ -81,7 +81,8 @@ def training_places(
     ends = [corners.min(0), corners.max(0) + 1]
     if sites is not None:
         points = _positions(sites)
-        ax.scatter(*points.T, 18, OTHER, zorder=3, label="your sites", **projection(ax))
+        style = {"s": 18, "color": OTHER, "label": "your sites", **projection(ax)}
+        ax.scatter(points[:, 0], points[:, 1], zorder=3, **style)
         ax.legend(frameon=False, fontsize="small")
         ends += [points.min(0), points.max(0)]
     _frame(ax, np.min(ends, 0) - MARGIN, np.max(ends, 0) + MARGIN)
