@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xstefaland import splits
-from xstefaland.training.places import COUNTRIES
+from xstefaland.datasets.countries import codes
 
 Folds = NDArray[np.int64]
 Split = Callable[[pd.DataFrame], Folds]
@@ -86,7 +86,7 @@ def by_continent(sites: pd.DataFrame) -> Folds:
 
 def by_country(sites: pd.DataFrame) -> Folds:
     """Leave out each country in turn."""
-    return _regions(sites["country"].replace(COUNTRIES))
+    return _regions(pd.Series(codes(sites["country"])))
 
 
 def west_of(longitude: float) -> Split:
