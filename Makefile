@@ -47,8 +47,9 @@ test: $(READY) ## quick tests, and the examples in docstrings
 test-slow: $(READY) ## the tests that take longer
 	$(PYTEST) -m "slow and not network" $(PYTEST_ARGS) tests
 
-coverage: $(READY) ## which lines the quick tests run
+coverage: $(READY) ## which lines the quick tests run, room by room
 	$(PYTEST) -m "not slow and not network" --cov --cov-report=term --cov-report=xml $(PYTEST_ARGS) tests
+	$(BIN)/python benchmarks/covered.py
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ import xstefaland
 
 sys.path.insert(0, str(Path(__file__).parent))
 import generate
+import inventories
 
 project = "xstefaland"
 copyright = "The xstefaland developers, Apache-2.0"
@@ -24,6 +25,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",  # serves MathJax from the manual itself
@@ -50,6 +52,11 @@ myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3  # links to headings of other pages
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+# Names of other packages are links where their manuals could be asked.
+intersphinx_mapping = inventories.fetched(
+    Path(__file__).parent / "_build" / "inventories"
+)
 
 html_theme = "furo"
 html_title = "xstefaland"

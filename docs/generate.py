@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+
+from cards import places_picture, weights_page
+from mdtables import code, table
 
 import xstefaland
 from xstefaland.inputs.quantities import GROUPS, Variable
 from xstefaland.inputs.variables import ATTRIBUTES, FORCINGS
-from xstefaland.weights import Card
 
 VARIABLES_TEXT = """# Recognised variables
 
@@ -41,16 +42,24 @@ def write(folder: Path) -> list[Path]:
     list of Path
         The pages.
     """
-    pages = {"variables": variables_page()}
-    table = xstefaland.weights.list()
-    for entry in table[table["cached"]].to_dict("records"):
-        pages[f"weights/{entry['name']}"] = weights_page(entry)
-    for name, text in pages.items():
-        path = folder / f"{name}.md"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-    return [folder / f"{name}.md" for name in pages]
+    pages = [_written(folder / "variables.md", variables_page().encode())]
+    known = xstefaland.weights.list()
+    for entry in known[known["cached"]].to_dict("records"):
+        weights = xstefaland.weights.load(entry["name"])
+        place = folder / "weights" / f"{entry['name']}.md"
+        pages.append(_written(place, weights_page(weights, entry).encode()))
+        picture = places_picture(weights)
+        if picture is not None:
+            _written(place.with_name(f"{place.stem}-places.png"), picture)
+    return pages
+
+
+def _written(path: Path, content: bytes) -> Path:
+    """Write a file unless it is so already: Sphinx goes by the time of change."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_bytes() != content:
+        path.write_bytes(content)
+    return path
 
 
 def variables_page() -> str:
@@ -59,47 +68,6 @@ def variables_page() -> str:
     for group in GROUPS:
         members = [each for each in ATTRIBUTES if each.group == group]
         parts += [f"## Attributes: {group}", _variables(members)]
-    return "\n\n".join(parts) + "\n"
-
-
-def weights_page(entry: Mapping[str, Any]) -> str:
-    """Write the model card of one weights file.
-
-    Parameters
-    ----------
-    entry : mapping
-        Its row of ``xstefaland.weights.list()``.
-    """
-    weights = xstefaland.weights.load(entry["name"])
-    card = weights.card
-    facts = {
-        "kind": f"{card.kind}, form `{entry['form']}`, version {entry['version']}",
-        "encoder": f"`{card.encoder.name}`" if card.encoder else "",
-        "needs": "; ".join(" or ".join(_code(c)) for c in card.required),
-        "hidden inputs": ", ".join(_code(card.masked_inputs)),
-        "quantiles": ", ".join(f"{level:g}" for level in card.quantiles),
-        "ways of reading": ", ".join(card.readings),
-        "spin-up": f"{card.spinup_days} days" if card.spinup_days else "",
-        "sites left out of training": str(len(card.left_out) or ""),
-        "size": f"{entry['size'] / 1e6:.1f} MB",
-        "ships in the package": "yes" if entry["bundled"] else "no, it is fetched",
-        "licence": card.licence,
-        "made with": f"xstefaland {card.package_version}",
-        "sha256": f"`{weights.sha256}`",
-    }
-    parts = [
-        f"# {entry['name']}",
-        f"{entry['description']}.",
-        _table(("", ""), [(k, v) for k, v in facts.items() if v]),
-        *_targets(card),
-        *_inputs(card),
-        "## Skill",
-        "Measured at places left out of training: see [how](../../evaluation.md), and "
-        "[where answers fail](../../behaviour.md).",
-        *_measured(card.metrics),
-        "## Training",
-        *_measured(card.training),
-    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -112,64 +80,7 @@ def _variables(variables: Iterable[Variable]) -> str:
             for a in each.aliases
         ]
         low, high = each.valid_range
-        names = (", ".join(_code(each.standard_names)), ", ".join(aliases))
+        names = (", ".join(code(each.standard_names)), ", ".join(aliases))
         span = f"{low:g} to {high:g}"
         rows.append((f"`{each.name}`", each.long_name, each.units, span, *names))
-    return _table(HEAD, rows)
-
-
-def _targets(card: Card) -> list[str]:
-    rows = [
-        (f"`{t.name}`", t.long_name or "", t.units, t.standard_name or "")
-        for t in card.targets
-    ]
-    head = ("name", "what", "units", "CF standard name")
-    return ["## Predicts", _table(head, rows)] if rows else []
-
-
-def _inputs(card: Card) -> list[str]:
-    """Tables of inputs with what was seen in training."""
-    head = ("name", "units", "seen in training", "group")
-    parts = ["## Inputs"]
-    for title, specs in (("Forcings", card.forcing), ("Attributes", card.attributes)):
-        rows = []
-        for spec in specs:
-            known = spec.minimum is not None and spec.maximum is not None
-            span = f"{spec.minimum:.4g} to {spec.maximum:.4g}" if known else ""
-            rows.append((f"`{spec.name}`", spec.units or "", span, spec.group or ""))
-        if rows:
-            parts += [f"### {title}", _table(head, rows)]
-    return parts
-
-
-def _measured(values: Mapping[str, Any]) -> list[str]:
-    """Plain values in one table, each list of rows in its own."""
-    plain, parts = [], []
-    for name, value in values.items():
-        title = name.replace("_", " ")
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            head = list(dict.fromkeys(key for row in value for key in row))
-            rows = [[_text(row.get(key, "")) for key in head] for row in value]
-            parts += [f"### {title.capitalize()}", _table(head, rows)]
-        elif isinstance(value, dict):
-            parts += [f"### {title.capitalize()}", *_measured(value)]
-        else:
-            plain.append((title, _text(value)))
-    return ([_table(("", ""), plain)] if plain else []) + parts
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)
-
-
-def _code(names: Iterable[str]) -> list[str]:
-    return [f"`{name}`" for name in names]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table of Markdown; bars inside cells are escaped."""
-    lines = [head, ["---"] * len(head), *rows]
-    cells = ([str(cell).replace("|", "\\|") for cell in line] for line in lines)
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    return table(HEAD, rows)

@@ -71,8 +71,8 @@ def _places(
 ) -> xr.Dataset:
     """Choose places that no training step saw, where there are any, wet to dry."""
     (site,) = set(ds.precipitation.dims) - {"time"}
-    unseen = np.isin(ds[site].values, left_out(target))
-    kind = "left out of training" if unseen.any() else "any: none is known as left out"
+    unseen = xstefaland.unseen(ds, target).unseen.values
+    kind = "unseen in training" if unseen.any() else "any: none is known as unseen"
     ds = period(ds.isel({site: unseen}) if unseen.any() else ds, reader)
     if target in ds:
         share = ds[target].notnull().mean("time").values
@@ -81,18 +81,6 @@ def _places(
     seen = "measured" if target in ds else "not measured"
     notes.append(f"{target}: {reader}, {seen}, {ds.sizes[site]} places ({kind})")
     return spread(ds, number).load()
-
-
-def left_out(target: str) -> list[str]:
-    """Ids of sites that neither the default head of a target nor its encoder saw."""
-    heads = {
-        "streamflow": "streamflow-resconn-v1",
-        "soil_moisture": "soil-moisture-resconn-v1",
-    }
-    card = xstefaland.weights.load(heads[target]).card
-    encoder = xstefaland.weights.load(card.encoder.name).card
-    both = set(card.left_out) & set(encoder.left_out)
-    return sorted(site.split("-")[-1] for site in both)
 
 
 def period(ds: xr.Dataset, reader: str) -> xr.Dataset:

@@ -129,12 +129,7 @@ def load(folder: Path, years: int) -> xr.Dataset:
     ds = xstefaland.datasets.camels_us(folder).sel(time=period)
     complete = (ds["precipitation"] + ds["temperature"]).notnull().all("time")
     ds = ds.isel(basin=complete.values)
-    left_out = xstefaland.weights.load("stefaland-base-v1").card.left_out
-    sites = [
-        f"camels-{product}-{basin}"
-        for product, basin in zip(ds["product"].values, ds["basin"].values, strict=True)
-    ]
-    return ds.assign_coords(left_out=("basin", np.isin(sites, left_out)))
+    return ds.assign_coords(left_out=ds.stefaland.unseen().left_out)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

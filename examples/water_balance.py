@@ -31,10 +31,9 @@ TARGETS = ["streamflow", "evapotranspiration", "recharge", "baseflow", *STORES]
 
 def held_out(folder: Path) -> xr.Dataset:
     """Read the basins that neither the head nor its encoder was trained on."""
-    card = xstefaland.weights.load("streamflow-resconn-hbv-v1").card
-    basins = [s.split("-")[-1] for s in card.left_out if s.startswith("camels-")]
-    ds = xstefaland.datasets.camels_us(folder, sorted(basins))
-    return ds.sel(time=slice("1989-10-01", "2008-09-30"))
+    ds = xstefaland.datasets.camels_us(folder, chunks={})
+    known = ds.stefaland.unseen(TARGETS, head="resconn-hbv").left_out
+    return ds.isel(basin=known.values).sel(time=slice("1989-10-01", "2008-09-30"))
 
 
 def balance(ds: xr.Dataset, fluxes: xr.Dataset) -> pd.DataFrame:

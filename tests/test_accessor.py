@@ -25,7 +25,7 @@ def weights() -> Any:
 
 
 @pytest.mark.parametrize(
-    "name", ["check", "embed", "explain", "predict", "reconstruct"]
+    "name", ["check", "embed", "explain", "predict", "reconstruct", "unseen"]
 )
 def test_methods_have_the_functions_arguments(name: str) -> None:
     """Same names, order and defaults as the plain function."""
@@ -156,6 +156,7 @@ METHODS = [
     "reconstruct",
     "run",
     "suggest_chunks",
+    "unseen",
 ]
 
 

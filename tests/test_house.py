@@ -42,6 +42,7 @@ ARROWS = {
     "inputs": {"errors", "options", "inputs", "geometry"},
     "weights": {"errors", "options", "inputs", "model", "weights"},
     "inference": {
+        "bars",
         "errors",
         "options",
         "geometry",
@@ -50,10 +51,11 @@ ARROWS = {
         "weights",
         "inference",
     },
-    "store": {"errors", "options", "inference", "inputs", "weights", "store"},
+    "store": {"bars", "errors", "options", "inference", "inputs", "weights", "store"},
     "metrics": {"errors", "metrics"},
     "splits": {"errors", "splits"},
     "errors.py": set(),
+    "bars.py": set(),
     "options.py": {"errors"},
 }
 CONDA_NAMES = {"torch": "pytorch"}  # canonical PyPI name -> conda-forge name

@@ -10,6 +10,7 @@ import xarray as xr
 
 import xstefaland
 from xstefaland.testing import (
+    example_gauges,
     example_grid,
     example_points,
     tiny_encoder,
@@ -18,7 +19,7 @@ from xstefaland.testing import (
 )
 
 
-@pytest.mark.parametrize("make", [example_points, example_grid])
+@pytest.mark.parametrize("make", [example_points, example_gauges, example_grid])
 def test_examples_are_reproducible(make: object) -> None:
     """A seed gives one weather, another seed another, both say they are synthetic."""
     assert callable(make)
@@ -37,6 +38,21 @@ def test_examples_have_no_problem(ds: xr.Dataset) -> None:
     assert report.ok
     assert not report.warnings
     assert set(report.table["how"]) == {"name"}
+
+
+def test_gauges_keep_the_water() -> None:
+    """Flow and soil are physical, follow the rain, and have a gap each."""
+    ds = example_gauges(sites=5, days=1461)
+    weather = example_points(sites=5, days=1461)
+    xr.testing.assert_identical(ds.drop_vars(["streamflow", "soil_moisture"]), weather)
+    share = ds.streamflow.mean("time") / ds.precipitation.mean("time")
+    assert ((share > 0.2) & (share < 0.9)).all()
+    assert bool((ds.soil_moisture.min() > 0) & (ds.soil_moisture.max() < 0.5))
+    for name in ("streamflow", "soil_moisture"):
+        assert (ds[name].isnull().sum("time") == 60).all()
+        assert "synthetic" in ds[name].attrs["comment"]
+    wet = ds.precipitation > ds.precipitation.quantile(0.95, "time")
+    assert (ds.streamflow.where(wet).mean() > ds.streamflow.mean()).item()
 
 
 def test_tiny_files_load(tmp_path: Path) -> None:

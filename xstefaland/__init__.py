@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xstefaland.inference.api import check, embed, predict, reconstruct
     from xstefaland.inference.explaining import explain
     from xstefaland.inference.sending import send_weights
+    from xstefaland.inference.unseen import unseen
     from xstefaland.inputs.climate import derive_climate
     from xstefaland.store.run import run
     from xstefaland.versions import show_versions
@@ -35,6 +36,7 @@ _FUNCTIONS = {
     "send_weights": "inference.sending",
     "run": "store.run",
     "show_versions": "versions",
+    "unseen": "inference.unseen",
 }
 _MODULES = (
     "datasets",
@@ -65,6 +67,7 @@ __all__ = [
     "set_options",
     "show_versions",
     "splits",
+    "unseen",
     "weights",
 ]
 

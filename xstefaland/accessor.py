@@ -34,6 +34,7 @@ CALLS = {
     "predict": "predict(['streamflow'])",
     "reconstruct": "reconstruct()",
     "suggest_chunks": "suggest_chunks()",
+    "unseen": "unseen('streamflow')",
 }
 
 
@@ -394,6 +395,38 @@ class StefaLandDataset:
         from xstefaland import plotting
 
         return plotting.missing_inputs(self.check(target, **hints), ax=ax)
+
+    def unseen(
+        self,
+        target: str | Sequence[str] | None = None,
+        *,
+        head: WeightsLike | None = None,
+        weights: WeightsLike | None = None,
+        latitude: Latitude | None = None,
+        radius: float = 10.0,
+    ) -> xr.Dataset:
+        """Say which sites no step of the training saw, so that scores are honest.
+
+        Parameters
+        ----------
+        target, head, weights, latitude, radius
+            See :func:`xstefaland.unseen`.
+
+        Returns
+        -------
+        xarray.Dataset
+            `unseen`, `left_out` and `distance` [km] of each site.
+        """
+        from xstefaland.inference.unseen import unseen
+
+        return unseen(
+            self._ds,
+            target,
+            head=head,
+            weights=weights,
+            latitude=latitude,
+            radius=radius,
+        )
 
     def suggest_chunks(
         self,

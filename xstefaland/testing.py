@@ -79,6 +79,45 @@ def example_points(
     return _dataset(("site",), coords, latitude, rng)
 
 
+def example_gauges(
+    sites: int = 6, days: int = 1461, *, start: str = "2000-10-01", seed: int = 0
+) -> xr.Dataset:
+    """Return synthetic sites with what stands for observations of flow and soil.
+
+    Parameters
+    ----------
+    sites, days, start, seed
+        As in :func:`example_points`, of which weather and attributes are.
+
+    Returns
+    -------
+    xarray.Dataset
+        Besides ``streamflow`` [mm d-1] and ``soil_moisture`` [m3 m-3] with dims
+        ``(site, time)``: a snow store, a soil and two linear stores driven by the
+        weather, noise, and a gap of two months at each site. Scores against them show
+        how calls look, not skill.
+
+    Examples
+    --------
+    >>> ds = example_gauges(sites=2, days=400)
+    >>> ds.streamflow.dims, bool(ds.streamflow.min() >= 0)
+    (('site', 'time'), True)
+    """
+    ds = example_points(sites, days, start=start, seed=seed)
+    flow, wetness = _bucket(ds)
+    rng = np.random.default_rng(seed + 1)
+    missing = np.arange(days) - rng.integers(0, max(days - 60, 1), (sites, 1))
+    values = {
+        "streamflow": (flow * rng.lognormal(0, 0.1, flow.shape), "mm d-1"),
+        "soil_moisture": (0.08 + 0.3 * wetness, "m3 m-3"),
+    }
+    for name, (value, units) in values.items():
+        gappy = np.where((missing >= 0) & (missing < 60), np.nan, value)
+        attrs = {"units": units, "comment": "synthetic, made by formula"}
+        ds[name] = ("site", "time"), gappy.astype(np.float32), attrs
+    return ds
+
+
 def example_grid(
     rows: int = 3,
     columns: int = 4,
@@ -298,6 +337,29 @@ def _dataset(
         data[name] = (dims, value.astype(np.float32), {"units": ATTRIBUTES[name][2]})
     attrs = {"title": "synthetic example of xstefaland, made by formula"}
     return xr.Dataset(data, coords, attrs)
+
+
+def _bucket(ds: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Flow [mm d-1] and wetness [0 to 1] of the soil ``(site, time)``, by formula."""
+    rain, warm, sun = (ds[name].values.astype(float).T for name in FORCING)
+    potential = np.clip(8e-4 * sun * (warm + 5), 0, None)  # [mm d-1]
+    capacity = 120 + 4 * ds["clay"].values.astype(float)  # [mm]
+    soil, (snow, fast, slow) = 0.6 * capacity, np.zeros((3, len(capacity)))
+    flow, wetness = np.empty(rain.shape), np.empty(rain.shape)
+    for day, (wet, warmth) in enumerate(zip(rain, warm, strict=True)):
+        melt = np.minimum(snow, 3 * np.clip(warmth, 0, None))
+        snow = snow - melt + wet * (warmth < 0)
+        water = melt + wet * (warmth >= 0)
+        quick = water * (soil / capacity) ** 2
+        soil = soil + water - quick
+        soil = soil - np.minimum(
+            soil, potential[day] * np.minimum(1, 2 * soil / capacity)
+        )
+        drained = np.maximum(0.01 * soil, soil - capacity)
+        soil, fast, slow = soil - drained, fast + quick, slow + drained
+        flow[day], wetness[day] = 0.4 * fast + 0.03 * slow, soil / capacity
+        fast, slow = 0.6 * fast, 0.97 * slow
+    return flow.T, wetness.T
 
 
 def _scaled(part: Any, forcing: Sequence[str], attributes: Sequence[str]) -> None:

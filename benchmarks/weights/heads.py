@@ -44,6 +44,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
 OTHERWISE: dict[str, Any] = {"updates": 1000, "batch_size": 32, "warmup": 120}
 """Budget of the targets: every system of one sees as many windows."""
 
+WIDTHS = {"streamflow": 256}
+"""Widths of the heads where the usual one is too narrow: 256 instead of 128 adds .015
+[.011, .019] to the NSE of an LSTM (one seed)."""
+
 LOG_EVERY = 25
 OWN = ("camels-era5land", "camels-daymet", "camels-nldas", "camels-maurer", "uscrn")
 """Sources whose sites the first bundled heads may have been trained on."""
@@ -185,7 +189,11 @@ def config_of(runs: Runs, job: Job, task: Task) -> HeadConfig:
     """Configure the head of a job."""
     name = runs.plan["encoders"][0] if job.encoder in (NONE, "zero") else job.encoder
     width = int(runs.encoder(name).card.config["d_model"])
-    return choices.head_config(task, SYSTEMS[job.system].head, width, causal=False)
+    head = SYSTEMS[job.system].head
+    found = choices.head_config(task, head, width, causal=False)
+    if "width" in head:
+        return found
+    return replace(found, width=WIDTHS.get(job.target, found.width))
 
 
 def _fitted(

@@ -96,7 +96,7 @@ OPTIONS = tuple(field.name for field in fields(Job))[5:]
 
 FLOW_ALONE = ("lstm", "lstm-averages", "lstm-plain", "lstm-hbv")
 FLOW_ON_ENCODER = ("resconn", "resconn-hbv")
-VARIANTS = ("lstm-kge", "lstm-log", "lstm-quantiles", "lstm-wide")
+VARIANTS = ("lstm-kge", "lstm-log", "lstm-quantiles", "lstm-narrow")
 SOIL_ALONE = ("lstm-plain", "lstm-anomaly", "level-anomaly", "trees")
 REGIONAL = ("us-to-europe", "europe-to-us")
 AVERAGES_ALONE = ("ridge-averages", "boosted-averages")
@@ -106,11 +106,10 @@ EMBEDDINGS = ("ridge-embedding", "boosted-embedding", "boosted-both")
 DAILY = ("streamflow", "soil_moisture", "soil_temperature")
 """Targets that this is shown for."""
 
-OTHERS = (
-    *(f"soil_moisture_{depth}cm" for depth in (10, 20, 50, 100)),
-    "soil_temperature",
-    "snow_water_equivalent",
-)
+DEPTHS = tuple(f"soil_moisture_{depth}cm" for depth in (10, 20, 50, 100))
+OTHERS = (*DEPTHS, "soil_temperature", "snow_water_equivalent")
+RESCONN = {True: "resconn-plain", False: "resconn"}
+"""Whether it is soil moisture, to which averages and the library add nothing."""
 
 
 def every_job(encoder: str) -> Iterator[Job]:
@@ -120,14 +119,18 @@ def every_job(encoder: str) -> Iterator[Job]:
     embeddings of one alone are on disk at a time.
     """
     yield from _alone()
-    yield from _on(encoder, FLOW_ON_ENCODER, ("resconn",))
+    yield from _on(encoder, FLOW_ON_ENCODER)
+    yield from _regional("resconn", encoder)
+    for target, seed in product(OTHERS, SEEDS):
+        yield Job(target, "random", RESCONN[target in DEPTHS], encoder, seed)
     yield from _scarce("resconn", encoder)
     yield from _with_scikit_learn(encoder, EMBEDDINGS)
-    yield from _on("random", FLOW_ON_ENCODER, ("resconn",))
+    yield from _on("random", FLOW_ON_ENCODER)
+    yield from _regional("resconn", "random")
     yield from _scarce("resconn", "random")
     yield from _with_scikit_learn("random", EMBEDDINGS[:1])
-    yield from _on("zero", ("resconn",), ())
-    yield from _on("v1", ("resconn",), ())
+    yield from _on("zero", FLOW_ON_ENCODER[:1])
+    yield from _on("v1", FLOW_ON_ENCODER[:1])
     for target, system in (("streamflow", "bundled"), ("soil_moisture", "bundled")):
         yield Job(target, "random", system, "v1", 0)
 
@@ -136,16 +139,15 @@ def _alone() -> Iterator[Job]:
     """Systems without an encoder."""
     for seed, system in product(SEEDS, FLOW_ALONE):
         yield Job("streamflow", "random", system, NONE, seed)
-    for seed, split in product(SEEDS, REGIONAL):
-        for system in FLOW_ALONE[:2]:
-            yield Job("streamflow", split, system, NONE, seed)
+    for system in FLOW_ALONE[:2]:
+        yield from _regional(system, NONE)
     for seed, system in product(SEEDS, SOIL_ALONE):
         yield Job("soil_moisture", "random", system, NONE, seed)
     for target, seed, system in product(OTHERS, SEEDS, SOIL_ALONE[:1]):
         yield Job(target, "random", system, NONE, seed)
-    for target, seed, system in product(OTHERS[:4], SEEDS, SOIL_ALONE[1:]):
+    for target, seed, system in product(DEPTHS, SEEDS, SOIL_ALONE[1:]):
         yield Job(target, "random", system, NONE, seed)
-    for target, seed in product(OTHERS[4:], SEEDS):
+    for target, seed in product(OTHERS[len(DEPTHS) :], SEEDS):
         yield Job(target, "random", "lstm", NONE, seed)
         yield Job(target, "random", "trees", NONE, seed)
     yield from _scarce("lstm", NONE)
@@ -160,17 +162,18 @@ def _with_scikit_learn(encoder: str, systems: Sequence[str]) -> Iterator[Job]:
         yield Job(target, "random", system, encoder, seed)
 
 
-def _on(encoder: str, flow: Sequence[str], regional: Sequence[str]) -> Iterator[Job]:
-    """Heads on an encoder."""
+def _on(encoder: str, flow: Sequence[str]) -> Iterator[Job]:
+    """Heads on an encoder, of the two targets that most users come for."""
     for seed, system in product(SEEDS, flow):
         yield Job("streamflow", "random", system, encoder, seed)
+    for seed in SEEDS:
+        yield Job("soil_moisture", "random", RESCONN[True], encoder, seed)
+
+
+def _regional(system: str, encoder: str) -> Iterator[Job]:
+    """Train on one side of an ocean, score on the other."""
     for seed, split in product(SEEDS, REGIONAL):
-        for system in regional:
-            yield Job("streamflow", split, system, encoder, seed)
-    for target, seed in product(("soil_moisture", *OTHERS[:4]), SEEDS):
-        yield Job(target, "random", "resconn-plain", encoder, seed)
-    for target, seed in product(OTHERS[4:], SEEDS):
-        yield Job(target, "random", "resconn", encoder, seed)
+        yield Job("streamflow", split, system, encoder, seed)
 
 
 def _scarce(system: str, encoder: str) -> Iterator[Job]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from xstefaland.training.places import COUNTRIES, left_out_sites
+from xstefaland.training.places import gauges, left_out_sites
 from xstefaland.training.pretraining import Pretraining
 
 from .jobs import Job
@@ -29,8 +29,7 @@ def places(sites: pd.DataFrame) -> pd.Series:
     >>> places(pd.DataFrame(table)).tolist()
     ['US 0101', 'US 0101']
     """
-    named = sites["country"].replace(COUNTRIES) + " " + sites["gauge"]
-    return named.where(sites["gauge"] != "", sites["site"])
+    return gauges(sites).fillna(sites["site"])
 
 
 def unseen(sites: pd.DataFrame) -> pd.Series:

@@ -62,7 +62,7 @@ SYSTEMS: dict[str, TrainedSystem] = {
     "lstm-kge": TrainedSystem("lstm", settings={"loss": "kge"}),
     "lstm-log": TrainedSystem("lstm", settings={"loss": "log"}),
     "lstm-quantiles": TrainedSystem({"kind": "lstm", **STRONG, "quantiles": LEVELS}),
-    "lstm-wide": TrainedSystem({"kind": "lstm", **STRONG, "width": 256}),
+    "lstm-narrow": TrainedSystem({"kind": "lstm", **STRONG, "width": 128}),
     "level-anomaly": TrainedSystem("lstm-anomaly", level=WEATHER_ALONE),
     **dict.fromkeys(TABLES, TrainedSystem("")),
     "bundled": TrainedSystem(""),

@@ -170,10 +170,10 @@ def test_snow_is_no_input(real_data: Path) -> None:
 def test_gauge_numbers(real_data: Path) -> None:
     """The number of the network, for leak control, and the country beside it."""
     for reader, first, country in (
-        ("camels_gb", "21003", "United Kingdom"),
+        ("camels_gb", "21003", "GB"),
         ("camels_ch", "2016", "CH"),
-        ("mopex", "01048000", "United States of America"),
-        ("delaware_gauges", "01411456", "United States of America"),
+        ("mopex", "01048000", "US"),
+        ("delaware_gauges", "01411456", "US"),
     ):
         ds = getattr(datasets, reader)(real_data, chunks={})
         assert ds.gauge.values[0] == first

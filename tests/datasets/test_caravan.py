@@ -58,7 +58,7 @@ def test_csv(published: Path, ready: Callable[[xr.Dataset, str], None]) -> None:
     }.items():
         assert first[name] == pytest.approx(value, rel=1e-6), name
     assert first["gauge"].item() == "10002"
-    assert first["country"].item() == "Scotland"
+    assert first["country"].item() == "GB"
     assert first["name"].item() == "Ugie at Inverugie"
     assert ds.surface_pressure.attrs["units"] == "kPa"
 
@@ -100,7 +100,7 @@ def test_hundred_days(
         column = stored(FILE, "temperature_2m_mean", row, 42)
         one = ds.temperature.sel(basin=basin).isel(time=42 + (shift or 0))
         assert one == pytest.approx(column, abs=1e-4)
-    assert ds.country.sel(basin="camels_01022500") == "United States of America"
+    assert ds.country.sel(basin="camels_01022500") == "US"
 
 
 def _as_netcdf(folder: Path) -> None:

@@ -48,7 +48,7 @@ def test_landslides(real_data: Path, described: Described) -> None:
     assert one.date == np.datetime64("2009-01-02")
     assert one.latitude == pytest.approx(45.42)
     assert one.trigger == "downpour"
-    assert one.country == "United States"
+    assert one.country == "US"
     assert (ds.landslide == 1).all()
 
 

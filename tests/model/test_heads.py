@@ -221,3 +221,17 @@ def test_which_heads_can_be_causal(config: dict[str, Any], possible: bool) -> No
         b = head(other, forcing, attributes, spinup_days=0)
     assert head.config.causal_possible is possible
     assert torch.equal(a[:, :8], b[:, :8]) is possible
+
+
+@pytest.mark.parametrize("adapter", ["residual", "attention"])
+@pytest.mark.parametrize("kind", ["resconn", "transformer", "direct"])
+@pytest.mark.parametrize("lacking", ["forcing", "attributes"])
+def test_a_part_without_inputs_is_built_quietly(
+    kind: str, adapter: str, lacking: str
+) -> None:
+    """Torch warns of weights without elements; that is an error here."""
+    form = {**SHAPE, "kind": kind, "adapter": adapter, lacking: ()}
+    head = build_head(HeadConfig(**form))
+    empty = [m for m in head.modules() if getattr(m, "in_features", 1) == 0]
+    assert empty or (adapter, lacking) == ("attention", "attributes")
+    assert not any(layer.bias.any() for layer in empty)

@@ -62,5 +62,5 @@ def aemet(
     with netcdf(file, ARCHIVE, needed, chunks) as raw:
         raw = select(raw, "site", sites, "station")
         raw = raw.rename(lat="latitude", lon="longitude").reset_coords("elevation")
-        ds = label(take(raw, COLUMNS), "station", country="Spain", product="aemet")
+        ds = label(take(raw, COLUMNS), "station", country="ES", product="aemet")
         return finish(ds, ARCHIVE, file, chunks)

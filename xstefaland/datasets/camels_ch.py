@@ -85,7 +85,7 @@ def camels_ch(
     xarray.Dataset
         Forcing, ``streamflow`` [mm d-1] and ``snow_water_equivalent`` [mm]
         ``(basin, time)``, attributes ``(basin)``, coordinates ``latitude``,
-        ``longitude``, ``gauge``, ``name``, ``country`` (as the archive writes it),
+        ``longitude``, ``gauge``, ``name``, ``country``,
         ``product``. Basins outside Switzerland lack observed temperature.
 
     Raises
@@ -100,7 +100,6 @@ def camels_ch(
         raw = raw.rename(lat="latitude", lon="longitude").reset_coords("area")
         forest = sum(raw[part] for part in _FOREST.split(" + "))
         ds = take(raw.assign({_FOREST: forest}), COLUMNS)
-        ds = label(
-            ds, "basin", gauge=numbers(raw["basin"].values), product="meteoswiss"
-        )
+        words = {"gauge": numbers(raw["basin"].values), "product": "meteoswiss"}
+        ds = label(ds, "basin", country=raw["country"].values.astype(str), **words)
         return finish(ds, ARCHIVE, file, chunks)

@@ -136,7 +136,7 @@ def camels_gb(
 def _labelled(ds: xr.Dataset, product: str) -> xr.Dataset:
     """Add what is the same in both versions."""
     gauges = numbers(ds["basin"].values)
-    return label(ds, "basin", gauge=gauges, country="United Kingdom", product=product)
+    return label(ds, "basin", gauge=gauges, country="GB", product=product)
 
 
 def _version_1(folder: Path, sites: Sequence[str] | None) -> xr.Dataset:

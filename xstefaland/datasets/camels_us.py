@@ -278,8 +278,7 @@ def _labelled(ds: xr.Dataset, products: Mapping[str, str]) -> xr.Dataset:
     names = {"gauge_lat": "latitude", "gauge_lon": "longitude", "gauge_name": "name"}
     ds = ds.rename({old: new for old, new in names.items() if old in ds.coords})
     chosen = [products[basin] for basin in basins]
-    country = "United States of America"
-    return label(ds, "basin", gauge=list(basins), country=country, product=chosen)
+    return label(ds, "basin", gauge=list(basins), country="US", product=chosen)
 
 
 def _text(folder: Path, sites: Sequence[str] | None, product: str | None) -> xr.Dataset:

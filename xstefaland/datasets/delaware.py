@@ -85,8 +85,7 @@ def delaware(
         ds = take(
             raw.assign({_ASPECT: np.cos(np.deg2rad(raw["static_aspect"]))}), COLUMNS
         )
-        country = "United States of America"
-        ds = label(ds, "hru", country=country, product="nhm")
+        ds = label(ds, "hru", country="US", product="nhm")
         return finish(ds, UNITS, file, chunks)
 
 
@@ -122,7 +121,5 @@ def delaware_gauges(
         raw = raw.reset_coords("drainage_area")
         metres = raw["discharge"] * SECONDS_PER_DAY / (raw["drainage_area"] * 1e6)
         ds = take(raw.assign({_DEPTH: metres * 1000}), GAUGE_COLUMNS)
-        ds = label(
-            ds, "basin", gauge=raw["basin"].values, country="United States of America"
-        )
+        ds = label(ds, "basin", gauge=raw["basin"].values, country="US")
         return finish(ds, GAUGES, file, chunks)

@@ -70,7 +70,7 @@ def mopex(
             take(raw, COLUMNS),
             "basin",
             gauge=numbers(raw["basin"].values),
-            country="United States of America",
+            country="US",
             product="mopex",
         )
         return finish(ds, ARCHIVE, file, chunks)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from xstefaland.datasets.countries import codes
 from xstefaland.datasets.files import listed
 from xstefaland.errors import InputError, join_problems
 
@@ -167,7 +168,8 @@ def label(ds: xr.Dataset, dim: str, **words: Any) -> xr.Dataset:
     dim : str
         The site dimension.
     **words : str or array-like of str
-        One text for all sites, or one for each; anything missing becomes "".
+        One text for all sites, or one for each; anything missing becomes "". A
+        `country` becomes its code, see :func:`~xstefaland.datasets.countries.codes`.
 
     Returns
     -------
@@ -185,6 +187,8 @@ def label(ds: xr.Dataset, dim: str, **words: Any) -> xr.Dataset:
         name: texts([given] * number if isinstance(given, str) else given)
         for name, given in words.items()
     }
+    if "country" in columns:
+        columns["country"] = texts(codes(columns["country"]))
     return ds.assign_coords({name: (dim, column) for name, column in columns.items()})
 
 

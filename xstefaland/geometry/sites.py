@@ -12,10 +12,17 @@ import xarray as xr
 from xstefaland.errors import InputError
 from xstefaland.geometry.crs import axis_factor, find_crs, latitude_of
 
-_DEGREES_NORTH = frozenset(
-    ("degrees_north", "degree_north", "degrees_N", "degree_N", "degreesN", "degreeN")
-)
-_NAMES = ("lat", "latitude", "gauge_lat")
+_DEGREES = {  # as CF writes the units of an axis in degrees
+    axis: {f"{degree}{end}" for degree in ("degree", "degrees") for end in ends}
+    for axis, ends in {
+        "latitude": ("_north", "_N", "N"),
+        "longitude": ("_east", "_E", "E"),
+    }.items()
+}
+_NAMES = {
+    "latitude": ("lat", "latitude", "gauge_lat"),
+    "longitude": ("lon", "longitude", "gauge_lon"),
+}
 _MAPPED = {
     "x": ("projection_x_coordinate", "grid_longitude"),
     "y": ("projection_y_coordinate", "grid_latitude"),
@@ -115,7 +122,7 @@ def find_latitude(
     """
     if given is not None:
         return _given(ds, dims, given)
-    name = _stated_latitude(ds, dims)
+    name = _stated(ds, dims, "latitude")
     if name is not None:
         return LatitudeSource("stated", (name,))
     x, y = _axis(ds, dims, "x"), _axis(ds, dims, "y")
@@ -157,8 +164,42 @@ def latitude(
     values = xr.Variable((), np.nan) if source is None else _values(ds, source)
     values = values.astype(np.float32)
     values = values.where(abs(values) <= 90)  # type: ignore[no-untyped-call]
+    return _on_sites(values, ds, dims, "latitude")
+
+
+def longitude(ds: xr.Dataset, dims: Sequence[str]) -> xr.DataArray:
+    """Longitude of every site, where a variable in degrees or radians states it.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Data.
+    dims : sequence of str
+        Site dimensions.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims `dims`, float32 [degrees east]; NaN where unknown.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset(coords={"lat": [50.0, 51.0], "lon": [7.0, 8.0, 9.0]})
+    >>> longitude(ds, ("lat", "lon")).values[0]
+    array([7., 8., 9.], dtype=float32)
+    """
+    name = _stated(ds, dims, "longitude")
+    values = xr.Variable((), np.nan) if name is None else _in_degrees(ds[name].variable)
+    return _on_sites(values.astype(np.float32), ds, dims, "longitude")
+
+
+def _on_sites(
+    values: xr.Variable, ds: xr.Dataset, dims: Sequence[str], name: str
+) -> xr.DataArray:
+    """Repeat values along the site dimensions that they lack."""
     sizes = {dim: ds.sizes[dim] for dim in dims}
-    return xr.DataArray(values.set_dims(sizes).transpose(*dims), name="latitude")
+    whole = values.set_dims(sizes)  # type: ignore[no-untyped-call]
+    return xr.DataArray(whole.transpose(*dims), name=name)
 
 
 def _given(
@@ -190,7 +231,7 @@ def _given(
 
 
 def _in_degrees(variable: xr.Variable) -> xr.Variable:
-    """Latitude in degrees: radians are converted, all else is taken as degrees."""
+    """Values in degrees: radians are converted, all else is taken as degrees."""
     units = str(variable.attrs.get("units", "")).strip().lower()
     if units in ("rad", "radian", "radians"):
         return variable.copy(data=np.degrees(np.asarray(variable.values, np.float64)))
@@ -220,15 +261,16 @@ def _values(ds: xr.Dataset, source: LatitudeSource) -> xr.Variable:
     return xr.Variable(up.dims, latitude_of(east, north, crs))
 
 
-def _stated_latitude(ds: xr.Dataset, dims: Sequence[str]) -> str | None:
+def _stated(ds: xr.Dataset, dims: Sequence[str], axis: str) -> str | None:
+    """Variable that says to be an axis in degrees, by attributes or by its name."""
     fitting = [
         str(name)
         for name, variable in ds.variables.items()
         if set(variable.dims) <= set(dims) and variable.dtype.kind in "fiu"
     ]
     bounds = {v.attrs.get("bounds") for v in ds.variables.values()}
-    by_attrs = [n for n in fitting if n not in bounds and _says_latitude(ds[n].attrs)]
-    by_name = [n for known in _NAMES for n in fitting if n.lower() == known]
+    by_attrs = [n for n in fitting if n not in bounds and _says(ds[n].attrs, axis)]
+    by_name = [n for known in _NAMES[axis] for n in fitting if n.lower() == known]
     preferred = [n for n in by_name if n in by_attrs]
     return next(iter((*preferred, *by_attrs, *by_name)), None)
 
@@ -256,7 +298,7 @@ def unusable_latitudes(ds: xr.Dataset, dims: Sequence[str]) -> list[str]:
     """
     warnings = []
     for name, variable in ds.variables.items():
-        if str(name).lower() not in _NAMES:
+        if str(name).lower() not in _NAMES["latitude"]:
             continue
         if variable.dtype.kind not in "fiu":
             text = f"holds {variable.dtype} values where degrees belong"
@@ -266,10 +308,10 @@ def unusable_latitudes(ds: xr.Dataset, dims: Sequence[str]) -> list[str]:
     return warnings
 
 
-def _says_latitude(attrs: dict[str, object]) -> bool:
-    if attrs.get("standard_name") == "latitude":
+def _says(attrs: dict[str, object], axis: str) -> bool:
+    if attrs.get("standard_name") == axis:
         return True
-    return "standard_name" not in attrs and str(attrs.get("units")) in _DEGREES_NORTH
+    return "standard_name" not in attrs and str(attrs.get("units")) in _DEGREES[axis]
 
 
 def _axis(ds: xr.Dataset, dims: Sequence[str], letter: str) -> str | None:

@@ -25,6 +25,7 @@ from xstefaland.inference.plans import (
     require_reading,
 )
 from xstefaland.inference.quality import quality
+from xstefaland.inference.unseen import behind, told
 from xstefaland.inputs.advice import advice
 from xstefaland.inputs.examine import Examination, examine
 from xstefaland.inputs.external import MOST, columns, with_embeddings
@@ -33,6 +34,7 @@ from xstefaland.inputs.prepare import Prepared, prepare
 from xstefaland.inputs.report import READY, Report, joined
 from xstefaland.inputs.requirements import Requirements
 from xstefaland.options import get_options
+from xstefaland.weights import Weights
 from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
@@ -77,19 +79,25 @@ def check(
     """
     try:
         if target is None:
-            asked, spinup = [plan_encoder(weights)[1]], 0
+            encoder, alone = plan_encoder(weights)
+            asked, spinup = [alone], 0
+            files: tuple[Weights, ...] = (encoder,)
         else:
             plans = plan_predictions(_listed(target), head, weights)
             asked = [plan.requirements for plan in plans]
             spinup = max(plan.spinup_days for plan in plans)
+            files = behind(plans)
     except XStefalandError as error:
         nothing = Requirements(forcing=(), static=True)
         report = examine(ds, nothing).report
         return replace(report, problems=[str(error)], ignored={})
     hints = Hints.of(rename, units, latitude, climate)
-    return joined(
-        [_advised(examine(ds, each, hints), target, spinup) for each in asked]
-    )
+    found = [examine(ds, each, hints) for each in asked]
+    reports = [_advised(each, target, spinup) for each in found]
+    if seen := told(found[0], files):
+        facts = {**reports[0].facts, "Training": seen}
+        reports[0] = replace(reports[0], facts=facts)
+    return joined(reports)
 
 
 def embed(

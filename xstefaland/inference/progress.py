@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -56,9 +55,8 @@ def step(count: int) -> None:
 def _new_bar() -> Any:
     from tqdm import std
 
-    with warnings.catch_warnings():  # a notebook without widgets gets the plain bar
-        warnings.simplefilter("ignore")
-        from tqdm.autonotebook import tqdm
+    from xstefaland.bars import tqdm
+
     return tqdm(
         total=0,
         desc="xstefaland",

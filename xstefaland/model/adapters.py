@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from xstefaland.errors import InputError
 from xstefaland.model.embedding import Dropout
+from xstefaland.model.layers import Linear
 
 
 def linear_of_parts(layer: nn.Linear, series: list[Tensor], static: Tensor) -> Tensor:
@@ -58,8 +59,8 @@ class Residual(nn.Module):
         self, width: int, forcing: int, attributes: int, dropout: float
     ) -> None:
         super().__init__()
-        self.forcing = nn.Linear(forcing, width)
-        self.attributes = nn.Linear(attributes, width)
+        self.forcing = Linear(forcing, width)
+        self.attributes = Linear(attributes, width)
         self.mix = _mlp((3 * width, 2 * width, width), 2 * dropout)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
@@ -188,7 +189,7 @@ class Attention(nn.Module):
         self, width: int, forcing: int, attributes: int, dropout: float
     ) -> None:
         super().__init__()
-        self.project = nn.Linear(forcing, width)
+        self.project = Linear(forcing, width)
         self.self_attention = nn.MultiheadAttention(width, 4, dropout, batch_first=True)
         self.cross_attention = nn.MultiheadAttention(
             width, 4, dropout, batch_first=True

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from xstefaland.model.config import EncoderConfig, HeadConfig
+from xstefaland.model.layers import Linear
 from xstefaland.model.recurrence import run_lstm
 from xstefaland.model.sequence_baselines import WINDOW, cut_windows
 from xstefaland.model.transformer import TransformerLayer
@@ -38,8 +39,8 @@ class Scratch(nn.Module):
             ffn=2 * width,
             dropout=DROPOUT,
         )
-        self.day = nn.Linear(forcing, width)
-        self.place = nn.Linear(attributes, width)
+        self.day = Linear(forcing, width)
+        self.place = Linear(attributes, width)
         self.position = nn.Parameter(
             torch.empty(2 * WINDOW + 1, width).uniform_(-0.02, 0.02)
         )

@@ -10,6 +10,7 @@ from xstefaland.plotting.colours import embedding_colours
 from xstefaland.plotting.maps import embedding_rgb, map, skill_map
 from xstefaland.plotting.series import flow_duration, hydrograph
 from xstefaland.plotting.summaries import box, explanation, missing_inputs
+from xstefaland.plotting.training import training_places
 
 __all__ = [
     "hydrograph",
@@ -21,4 +22,5 @@ __all__ = [
     "box",
     "explanation",
     "missing_inputs",
+    "training_places",
 ]

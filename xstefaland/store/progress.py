@@ -21,7 +21,7 @@ class Progress:
     """
 
     def __init__(self, total: int, done: int, wanted: bool) -> None:
-        from tqdm.auto import tqdm
+        from xstefaland.bars import tqdm
 
         self._sites = self._failed = 0
         self._bar: Any = tqdm(

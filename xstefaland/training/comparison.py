@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
-from tqdm.auto import tqdm
 
+from xstefaland.bars import tqdm
 from xstefaland.errors import UnknownTargetError, WeightsError
 from xstefaland.model import HeadConfig
 from xstefaland.training import static_scores

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
+from xstefaland.bars import tqdm
 from xstefaland.errors import InputError, join_problems
 from xstefaland.inference.plans import plan_encoder, require_reading
 from xstefaland.inputs.hints import Climate, Hints, Latitude

@@ -11,17 +11,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from xstefaland.datasets.countries import codes
+
 CELL = 0.5  # [degrees] places are held out by cells of this size
 EARTH_RADIUS = 6371.0  # [km]
-COUNTRIES = {  # as archives write them -> one name for a network of gauges
-    "England": "United Kingdom",
-    "Scotland": "United Kingdom",
-    "Wales": "United Kingdom",
-    "CH": "Switzerland",
-    "A": "Austria",
-    "DE": "Germany",
-    "FR": "France",
-}
 TEXTS = ("gauge", "country", "product")
 
 
@@ -86,6 +79,30 @@ def place_cells(sites: pd.DataFrame) -> pd.Series:
         for axis in ("lat", "lon")
     )
     return (row + " " + column).where(known, sites["site"])
+
+
+def gauges(sites: pd.DataFrame) -> pd.Series:
+    """Name the gauge of each site: its number, which counts within a country.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        With ``country``, however it is spelled (older corpora have the spellings of
+        their archives), and ``gauge``.
+
+    Returns
+    -------
+    pandas.Series
+        Such as ``"US 01013500"``; missing where there is no number.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"country": ["Wales", "GB"], "gauge": ["7", ""]})
+    >>> gauges(table).tolist()
+    ['GB 7', nan]
+    """
+    country = pd.Series(codes(sites["country"]), index=sites.index)
+    return (country + " " + sites["gauge"]).where(sites["gauge"] != "")
 
 
 def left_out_sites(
@@ -183,8 +200,7 @@ def _draw(cell: str, seed: int) -> float:
 
 def _same_gauge(sites: pd.DataFrame, held: pd.Series) -> pd.Series:
     """Sites whose gauge number, within its country, is that of a held-out one."""
-    country = sites["country"].replace(COUNTRIES)
-    key = (country + " " + sites["gauge"]).where(sites["gauge"] != "")
+    key = gauges(sites)
     return key.isin(key[held].dropna())
 
 

@@ -15,8 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xstefaland import splits
+from xstefaland.datasets.countries import codes
 from xstefaland.errors import InputError
-from xstefaland.training.places import COUNTRIES
 from xstefaland.weights.files import Weights
 
 Folds = NDArray[np.int64]
@@ -88,7 +88,7 @@ def by_continent(sites: pd.DataFrame) -> Folds:
 
 def by_country(sites: pd.DataFrame) -> Folds:
     """Leave out each country in turn."""
-    return _regions(sites["country"].replace(COUNTRIES))
+    return _regions(pd.Series(codes(sites["country"])))
 
 
 def west_of(longitude: float) -> Split:

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from xstefaland import metrics
+from xstefaland.bars import tqdm
 from xstefaland.errors import InputError
 from xstefaland.geometry.sites import find_latitude
 from xstefaland.geometry.sites import latitude as site_latitude

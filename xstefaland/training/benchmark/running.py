@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
+from xstefaland.bars import tqdm
 from xstefaland.errors import InputError, join_problems
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.training import folders
