@@ -124,6 +124,42 @@ class Examination:
         )
         return replace(self, report=report) if unread else self
 
+    def apart(self) -> Examination:
+        """Leave the Dataset and all that was said of it: small enough to travel.
+
+        Returns
+        -------
+        Examination
+            To be brought together with values by :meth:`on`. What was not in memory
+            when it was examined is looked at where its values are.
+        """
+        report = replace(self.report, table=self.report.table[:0], ignored={})
+        readings = {
+            name: reading
+            if self.ds[reading.source].variable._in_memory
+            else replace(reading, lazy=reading.lazy or reading.source)
+            for name, reading in self.readings.items()
+        }
+        return replace(
+            self,
+            ds=xr.Dataset(),
+            report=report,
+            readings=readings,
+            _resolver=self._resolver.apart(),
+        )
+
+    def on(self, ds: xr.Dataset, latitude: xr.Variable) -> Examination:
+        """Say the same of some of the sites.
+
+        Parameters
+        ----------
+        ds : xarray.Dataset
+            The variables of the readings, for these sites.
+        latitude : xarray.Variable
+            Their latitude [degrees north].
+        """
+        return replace(self, ds=ds, latitude=LatitudeSource("given", values=latitude))
+
 
 @dataclass
 class _Findings:

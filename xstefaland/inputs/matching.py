@@ -365,6 +365,13 @@ class Resolver:
             chain[name] = origin
         return tuple(chain.values())
 
+    def apart(self) -> Resolver:
+        """Keep what is resolved and leave the Dataset."""
+        nothing = Matcher(xr.Dataset(), Requirements(()))
+        out = Resolver(nothing, latitude=self._latitude, no_climate=self._no_climate)
+        out._available = dict(self._available)
+        return out
+
     def resolve(self, name: str) -> Origin:
         """Find out where a variable comes from.
 
