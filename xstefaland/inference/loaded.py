@@ -45,7 +45,7 @@ class Reference:
     def of(cls, weights: Weights) -> Reference:
         """Refer to opened weights; this process opens them once while they are kept.
 
-        What is believed of them is the card alone: the file is hashed again.
+        What is believed of them is the card: the file is hashed with its tensors.
         """
         _OPENED[weights.sha256] = weights
         return cls(weights.name, str(weights.path), weights.sha256)
@@ -176,13 +176,11 @@ def keep(sha256: str, path: Path) -> None:
 def _weights(reference: Reference) -> Weights:
     """Open the weights where they lay, else by name (another machine's worker)."""
     from xstefaland import weights
-    from xstefaland.weights.files import sha256_of
 
     path = _SENT.get(reference.sha256, Path(reference.path))
     opened = _OPENED.get(reference.sha256)
-    there = opened is not None and opened.path == path and path.is_file()
-    if opened is not None and there and sha256_of(path) == reference.sha256:
-        return opened
+    if opened is not None and opened.path == path and path.is_file():
+        return opened  # whose tensors are refused if the file has changed
     try:
         found = weights.load(path if path.is_file() else reference.name)
     except WeightsNotFoundError:
