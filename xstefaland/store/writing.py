@@ -91,7 +91,8 @@ def write_region(
     name = f"write-{uuid.uuid4().hex}"
     wanted = tuple((variable.name, variable.dims) for variable in variables)
     blocks = source.blocks(where)
-    read, layer = [], {}
+    read: list[Any] = []
+    layer: dict[Any, Any] = {}
     for number, block in enumerate(blocks):
         task, arrays = source.task(where, block, wanted)
         read += arrays
@@ -101,7 +102,8 @@ def write_region(
     writer = _Writer(dict(where), tuple(variables), tuple(blocks))
     layer[name, 0] = (writer, [*layer])
     graph = HighLevelGraph.from_collections(name, layer, dependencies=read)
-    da.Array(graph, name, chunks=((1,),), dtype=np.int8).compute()
+    region: Any = da.Array  # which dask does not annotate
+    region(graph, name, chunks=((1,),), dtype=np.int8).compute()
 
 
 @dataclass(frozen=True)
