@@ -16,6 +16,7 @@ from xstefaland.geometry.sites import (
     site_dims,
     unusable_latitudes,
 )
+from xstefaland.geometry.sites import latitude as site_latitude
 from xstefaland.inputs import axes, writeup
 from xstefaland.inputs.formulas.climate import (
     CLIMATE_INDICES,
@@ -123,6 +124,10 @@ class Examination:
             warnings=[*self.report.warnings, *found.warnings],
         )
         return replace(self, report=report) if unread else self
+
+    def latitudes(self) -> xr.Variable:
+        """Latitude of every site [degrees north], float32, NaN where unknown."""
+        return site_latitude(self.ds, self.site_dims, self.latitude).variable
 
     def apart(self) -> Examination:
         """Leave the Dataset and all that was said of it: small enough to travel.

@@ -18,7 +18,6 @@ import pandas as pd
 import xarray as xr
 
 from xstefaland.errors import InputError, MissingVariableError, join_problems, warn
-from xstefaland.geometry.sites import latitude as site_latitude
 from xstefaland.inputs.chunk import (
     Assembly,
     ChunkTask,
@@ -284,7 +283,7 @@ def _raw_arrays(
     }
     readings: list[Reading | tuple[str, ...]] = [*series, *lazy]
     variables = [given[reading] for reading in (*series, *lazy)]
-    latitude = site_latitude(found.ds, found.site_dims, found.latitude).variable
+    latitude = found.latitudes()
     if latitude.chunks is None:
         ready[LATITUDE] = latitude
     else:

@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xstefaland.geometry.sites import latitude as site_latitude
 from xstefaland.inference.asks import Ask
 from xstefaland.inference.progress import counted
 from xstefaland.inputs.examine import Examination
@@ -60,12 +59,11 @@ class Source:
         """Keep of an examined Dataset what regions need."""
         names = {r.source: e.ds for e in found for r in e.readings.values()}
         first = next((e for e in found if e.latitude is not None), found[0])
-        latitude = site_latitude(first.ds, first.site_dims, first.latitude).variable
         return cls(
             dims=found[0].site_dims,
             variables={name: ds[name].variable for name, ds in names.items()},
             beside=frozenset(name for name, ds in names.items() if name in ds.coords),
-            latitude=latitude,
+            latitude=first.latitudes(),
             parts=tuple((e.apart(), a) for e, a in zip(found, asks, strict=True)),
             validation=get_options()["validation"],
         )
