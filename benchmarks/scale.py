@@ -50,6 +50,12 @@ RESULTS = Path(__file__).parent / "results"
 DAYS, SIDE = 730, 4
 """Days of the record, and cells along each side of a chunk."""
 
+COLD = 5
+"""Processes that are started for the cold start; the best of each stage counts."""
+
+BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+"""Settings that would have Python compile the package in every process."""
+
 MEAN = {"precipitation": 3.0, "temperature": 10.0, "shortwave_radiation": 180.0}
 Row = dict[str, Any]
 
@@ -253,10 +259,21 @@ xstefaland.predict(ds, "streamflow"); since("first predict after that")
 xstefaland.predict(ds, "streamflow"); since("the same again")
 print(json.dumps(seen))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True
-    )
-    found: Row = json.loads(done.stdout)
+    with tempfile.TemporaryDirectory() as folder:  # of bytecode, as users have it
+        setting = {n: v for n, v in os.environ.items() if n not in BYTECODE}
+        setting["PYTHONPYCACHEPREFIX"] = folder
+        runs = [
+            subprocess.run(
+                [sys.executable, "-c", code],
+                env=setting,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            for _ in range(COLD + 1)
+        ]
+    every = [json.loads(done.stdout) for done in runs[1:]]  # the first one compiles
+    found: Row = {name: min(run[name] for run in every) for name in every[0]}
     ours = ("our modules", "open weights", "examine", "build networks", "assemble")
     return {**found, "ours": sum(found[name] for name in ours)}
 

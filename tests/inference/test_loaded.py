@@ -94,3 +94,19 @@ def test_placed_keeps_the_model_and_its_statistics() -> None:
     torch.testing.assert_close(rough.forcing_scaling.std, model.forcing_scaling.std)
     assert model.position.dtype == torch.float32
     assert not any(parameter.requires_grad for parameter in rough.parameters())
+
+
+def test_kept_weights_are_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their card is parsed once; a file that changed meanwhile is still refused."""
+    loaded.clear()
+    weights = tiny_weights(tmp_path / "kept.safetensors")
+    reference = Reference.of(weights)
+    with monkeypatch.context() as patch:
+        patch.setattr("xstefaland.weights.load", None)
+        assert loaded.get(reference, "cpu", "float32").model is not None
+    loaded.clear()
+    tiny_weights(weights.path, seed=5)
+    with pytest.raises(WeightsError, match="has changed since it was opened"):
+        loaded.get(reference, "cpu", "float32")

@@ -17,6 +17,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 import zarr
@@ -25,7 +26,7 @@ import xstefaland
 from xstefaland.errors import InputError, RunError
 from xstefaland.store.folders import LocalFolder
 from xstefaland.store.manifest import Manifest
-from xstefaland.testing import example_points
+from xstefaland.testing import FORCING, example_grid, example_points
 
 Run = Callable[..., Any]
 Same = Callable[[Any, Any], None]
@@ -265,3 +266,66 @@ def _killer(pid: int, store: Path, after: int) -> Callable[[], bool]:
         return killed.is_set()
 
     return joined
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_small_worker_gets_through_a_large_run(
+    weights: Any, head: Any, store: Path
+) -> None:
+    """Memory follows the region: a worker that could not hold the grid writes it all.
+
+    The weather of the grid takes twice the memory that the worker may use before
+    its nanny kills it: it is the same process in the end, and it never held half of
+    the grid.
+    """
+    distributed = pytest.importorskip("distributed")
+    limit, rows, cells, days = 1_200_000_000, 72, 400, 3652
+    small = example_grid(2, 2, 4).isel(lat=0, lon=0, drop=True).drop_vars("spatial_ref")
+    land = da.from_array(np.arange(cells) < 2, chunks=-1)  # two cells of 400
+    data = {
+        name: (
+            ("time", "lat", "lon"),
+            da.where(
+                land, da.full((days, rows, cells), value, chunks=(days, 1, -1)), np.nan
+            ),
+            small[name].attrs,
+        )
+        for name, value in zip(FORCING, (3.0, 10.0, 180.0), strict=True)
+    }
+    time_ = pd.date_range("2001-01-01", periods=days)
+    coords = {"lat": np.linspace(60, 30, rows), "lon": np.arange(cells), "time": time_}
+    grid = xr.Dataset(data, coords)
+    assert grid.nbytes > 2 * limit
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=2,
+            memory_limit=limit,
+            dashboard_address=None,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        (first,) = client.run(os.getpid).values()
+        report = xstefaland.run(
+            grid,
+            ["streamflow"],
+            store,
+            weights=weights,
+            head=head,
+            regions={"lat": 1},
+            progress=False,
+        )
+        (last,) = client.run(os.getpid).values()
+        (peak,) = client.run(peak_of_this_process).values()
+    assert report.complete
+    assert int(report.open().streamflow.isel(time=-1).notnull().sum()) == 2 * rows
+    assert last == first
+    assert peak < grid.nbytes / 2
+
+
+def peak_of_this_process() -> int:
+    """Most memory that this process ever had [bytes]."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

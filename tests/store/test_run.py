@@ -436,7 +436,7 @@ def test_stored_variables_are_small_and_travel() -> None:
 
     from xstefaland.store.packing import Packing
 
-    stored = StoredVariable("out.zarr", "streamflow", Packing(), (), "a")
+    stored = StoredVariable("out.zarr", "streamflow", ("site",), Packing(), (), "a")
     assert len(pickle.dumps(stored)) < 400
     assert pickle.loads(pickle.dumps(stored)) == stored
 

@@ -10,13 +10,12 @@ import xarray as xr
 
 from xstefaland.errors import InputError, XStefalandError
 from xstefaland.inference import labels, lazy
+from xstefaland.inference.asks import AskEmbedding, AskReconstruction, AskTargets
 from xstefaland.inference.batches import BatchSize
 from xstefaland.inference.blocks import Pool
-from xstefaland.inference.filling import fill
 from xstefaland.inference.gaps import MAX_GAP
 from xstefaland.inference.labels import MissingBy
 from xstefaland.inference.lazy import Settings
-from xstefaland.inference.loaded import Reference
 from xstefaland.inference.plans import (
     HeadGroup,
     default_heads,
@@ -24,7 +23,6 @@ from xstefaland.inference.plans import (
     plan_predictions,
     require_reading,
 )
-from xstefaland.inference.quality import quality
 from xstefaland.inference.unseen import behind, told
 from xstefaland.inputs.advice import advice
 from xstefaland.inputs.examine import Examination, examine
@@ -38,7 +36,6 @@ from xstefaland.weights import Weights
 from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
-PHYSICS_FORCING = ("precipitation", "temperature", "potential_evapotranspiration")
 
 
 def check(
@@ -194,10 +191,9 @@ def embed(
     require_reading(causal, encoder)
     hints = Hints.of(rename, units, latitude, climate, causal)
     prepared = prepare(ds, asked, hints)
-    width = int(encoder.card.config["d_model"])
-    answer = lazy.embed(prepared, Reference.of(encoder), width, settings, pool)
-    by: MissingBy = missing_by if pool is None else "site"
-    extra = quality(prepared, len(encoder.card.forcing), by)
+    ask = AskEmbedding.of(encoder, settings, pool, missing_by)
+    (answer,) = ask.answer(ds, prepared).values()
+    extra = ask.quality(prepared)
     if pool == "year":
         years = lazy.years_of(prepared.time)
         attrs = {"long_name": "calendar year"}
@@ -343,15 +339,13 @@ def predict(
     plans = plan_predictions(targets, head, weights)
     for plan in plans:
         require_reading(causal, plan.encoder, *(h.weights for h in plan.heads))
-    tasks = [plan.tasks(quantiles) for plan in plans]
+    asks = [AskTargets.of(plan, settings, quantiles, missing_by) for plan in plans]
     hints = Hints.of(rename, units, latitude, climate, causal)
     given = _with_external(ds, embeddings, plans)
     ready = [prepare(given, plan.requirements, hints) for plan in plans]
     parts: dict[str, xr.DataArray] = {}
-    for plan, task, prepared in zip(plans, tasks, ready, strict=True):
-        encoder = Reference.of(plan.encoder)
-        answers = lazy.predict(prepared, encoder, task, settings)
-        parts |= _labelled_targets(ds, plan, prepared, answers, quantiles, missing_by)
+    for plan, ask, prepared in zip(plans, asks, ready, strict=True):
+        parts |= _labelled_targets(ds, plan, prepared, ask, quantiles)
     past = labels.history(ds, f"predict({target!r})")
     if isinstance(target, str):
         return parts[target].assign_attrs(history=past)
@@ -421,12 +415,11 @@ def reconstruct(
     encoder, asked = plan_encoder(weights)
     hints = Hints.of(rename, units, latitude, climate)
     prepared = prepare(ds, asked, hints)
-    answers = lazy.reconstruct(prepared, Reference.of(encoder), settings)
+    ask = AskReconstruction.of(encoder, settings, add)
     past = labels.history(ds, f"reconstruct() with {encoder.name}")
     attrs = {**ds.attrs, **labels.made_by(encoder), "history": past}
-    out = fill(ds, prepared, answers, add=add)
-    extra = quality(prepared, len(encoder.card.forcing))
-    return out.assign_coords(extra).assign_attrs(attrs)
+    out = labels.framed(ds, ask.answer(ds, prepared))
+    return out.assign_coords(ask.quality(prepared)).assign_attrs(attrs)
 
 
 def _advised(
@@ -507,23 +500,20 @@ def _labelled_targets(
     ds: xr.Dataset,
     plan: HeadGroup,
     prepared: Prepared,
-    answers: Sequence[xr.Variable],
+    ask: AskTargets,
     quantiles: Sequence[float] | None,
-    missing_by: MissingBy,
 ) -> dict[str, xr.DataArray]:
     """Give each answer of a plan the name and attributes of its target."""
-    by: MissingBy = missing_by if not plan.requirements.static else "site"
-    filled = PHYSICS_FORCING if plan.physics else ()
-    extra = quality(prepared, len(plan.encoder.card.forcing), by, filled)
+    answers, extra = ask.answer(ds, prepared), ask.quality(prepared)
     if quantiles is not None:
         attrs = {"long_name": "quantile of the prediction", "units": "1"}
         extra[lazy.QUANTILE] = xr.Variable(lazy.QUANTILE, list(quantiles), attrs)
-    rest, out = iter(answers), {}
+    out = {}
     for head in plan.heads:
         specs: dict[str, Any] = {s.name: s for s in head.weights.card.targets}
         for name in head.targets:
             attrs = labels.describe_target(specs[name], plan.encoder, head.weights)
             out[name] = labels.labelled(
-                ds, prepared, next(rest), name=name, attrs=attrs, extra=extra
+                ds, prepared, answers[name], name=name, attrs=attrs, extra=extra
             )
     return out

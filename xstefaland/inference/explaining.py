@@ -10,7 +10,7 @@ import xarray as xr
 
 from xstefaland.errors import InputError
 from xstefaland.inference import labels, lazy
-from xstefaland.inference.api import PHYSICS_FORCING
+from xstefaland.inference.asks import PHYSICS_FORCING
 from xstefaland.inference.batches import BatchSize
 from xstefaland.inference.gaps import MAX_GAP
 from xstefaland.inference.lazy import Settings

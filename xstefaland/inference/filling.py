@@ -24,7 +24,7 @@ def fill(
     answers: tuple[xr.Variable, xr.Variable],
     *,
     add: bool = False,
-) -> xr.Dataset:
+) -> dict[str, xr.Variable]:
     """Fill the gaps of a Dataset's variables with reconstructed values.
 
     Parameters
@@ -41,7 +41,7 @@ def fill(
 
     Returns
     -------
-    xarray.Dataset
+    dict of str to Variable
         Variables under the user's names and in the user's units, with their attributes.
         For each that may have been filled follows a CF flag variable, ``<name>_flag``,
         int8: 0 given, 1 reconstructed, 2 missing; ``ancillary_variables`` names it.
@@ -71,10 +71,7 @@ def fill(
         beside = str(filled[name].attrs.get("ancillary_variables", ""))
         filled[name].attrs["ancillary_variables"] = f"{beside} {name}_flag".strip()
     flagged = {f"{name}_flag": flags[name] for name in order if name in flags}
-    frame = labels.coordinates(ds)
-    used = {dim for variable in filled.values() for dim in variable.dims}
-    frame = frame.drop_dims([dim for dim in frame.dims if dim not in used])
-    return frame.assign({name: filled[str(name)] for name in order} | flagged)
+    return {str(name): filled[str(name)] for name in order} | flagged
 
 
 def _fill_one(

@@ -167,6 +167,14 @@ def merged(
     return out
 
 
+def framed(ds: xr.Dataset, variables: Mapping[str, xr.Variable]) -> xr.Dataset:
+    """Give variables on the input's dims the input's coordinates."""
+    used = {dim for variable in variables.values() for dim in variable.dims}
+    frame = coordinates(ds)
+    frame = frame.drop_dims([dim for dim in frame.dims if dim not in used])
+    return frame.assign(variables)
+
+
 def coordinates(ds: xr.Dataset) -> xr.Dataset:
     """Return the input's coordinates, the CRS among them, with their indexes.
 

@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from xstefaland.errors import InputError, WeightsError, WeightsNotFoundError
 from xstefaland.inference.batches import Limit
@@ -42,7 +43,11 @@ class Reference:
 
     @classmethod
     def of(cls, weights: Weights) -> Reference:
-        """Refer to opened weights."""
+        """Refer to opened weights; this process opens them once while they are kept.
+
+        What is believed of them is the card: the file is hashed with its tensors.
+        """
+        _OPENED[weights.sha256] = weights
         return cls(weights.name, str(weights.path), weights.sha256)
 
 
@@ -72,6 +77,7 @@ _MODELS: dict[_Key, Loaded] = {}
 _LOADING: dict[_Key, threading.Lock] = {}
 _WORKING: dict[str, Any] = {}
 _SENT: dict[str, Path] = {}
+_OPENED: WeakValueDictionary[str, Weights] = WeakValueDictionary()
 _GUARD = threading.Lock()
 
 
@@ -172,6 +178,9 @@ def _weights(reference: Reference) -> Weights:
     from xstefaland import weights
 
     path = _SENT.get(reference.sha256, Path(reference.path))
+    opened = _OPENED.get(reference.sha256)
+    if opened is not None and opened.path == path and path.is_file():
+        return opened  # whose tensors are refused if the file has changed
     try:
         found = weights.load(path if path.is_file() else reference.name)
     except WeightsNotFoundError:

@@ -79,6 +79,11 @@ class HeadGroup:
         return tasks
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """What is answered, head by head."""
+        return tuple(name for head in self.heads for name in head.targets)
+
+    @property
     def spinup_days(self) -> int:
         """How long the states of the slowest head take to forget their start."""
         return max(head.weights.card.spinup_days for head in self.heads)

@@ -15,6 +15,10 @@ DELAY = 3.0  # [s] shorter calls show nothing
 _BAR: ContextVar[Any] = ContextVar("xstefaland_progress", default=None)
 
 
+# Whether what runs here has a bar of its own that counts something else.
+_COUNTED: ContextVar[bool] = ContextVar("xstefaland_counted", default=False)
+
+
 @contextmanager
 def bar(shown: bool = True) -> Iterator[None]:
     """Show a bar while what is inside runs, unless ``set_options(progress=False)``.
@@ -27,7 +31,7 @@ def bar(shown: bool = True) -> Iterator[None]:
     shown : bool
         False: nothing at all.
     """
-    if not (shown and get_options()["progress"]):
+    if _COUNTED.get() or not (shown and get_options()["progress"]):
         yield
         return
     with _new_bar() as made:
@@ -36,6 +40,16 @@ def bar(shown: bool = True) -> Iterator[None]:
             yield
         finally:
             _BAR.reset(token)
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """Show no bar inside: the work is one part of what another bar counts."""
+    token = _COUNTED.set(True)
+    try:
+        yield
+    finally:
+        _COUNTED.reset(token)
 
 
 def expect(count: int) -> None:

@@ -16,6 +16,7 @@ from xstefaland.geometry.sites import (
     site_dims,
     unusable_latitudes,
 )
+from xstefaland.geometry.sites import latitude as site_latitude
 from xstefaland.inputs import axes, writeup
 from xstefaland.inputs.formulas.climate import (
     CLIMATE_INDICES,
@@ -123,6 +124,46 @@ class Examination:
             warnings=[*self.report.warnings, *found.warnings],
         )
         return replace(self, report=report) if unread else self
+
+    def latitudes(self) -> xr.Variable:
+        """Latitude of every site [degrees north], float32, NaN where unknown."""
+        return site_latitude(self.ds, self.site_dims, self.latitude).variable
+
+    def apart(self) -> Examination:
+        """Leave the Dataset and all that was said of it: small enough to travel.
+
+        Returns
+        -------
+        Examination
+            To be brought together with values by :meth:`on`. What was not in memory
+            when it was examined is looked at where its values are.
+        """
+        report = replace(self.report, table=self.report.table[:0], ignored={})
+        readings = {
+            name: reading
+            if self.ds[reading.source].variable._in_memory
+            else replace(reading, lazy=reading.lazy or reading.source)
+            for name, reading in self.readings.items()
+        }
+        return replace(
+            self,
+            ds=xr.Dataset(),
+            report=report,
+            readings=readings,
+            _resolver=self._resolver.apart(),
+        )
+
+    def on(self, ds: xr.Dataset, latitude: xr.Variable) -> Examination:
+        """Say the same of some of the sites.
+
+        Parameters
+        ----------
+        ds : xarray.Dataset
+            The variables of the readings, for these sites.
+        latitude : xarray.Variable
+            Their latitude [degrees north].
+        """
+        return replace(self, ds=ds, latitude=LatitudeSource("given", values=latitude))
 
 
 @dataclass

@@ -114,6 +114,7 @@ class Matcher:
         self._kinds |= {v.name: "forcing" for v in requirements.forcing}
         self._kinds |= {v.name: "attribute" for v in requirements.attributes}
         self._found: dict[str, Origin | None] = {}
+        self._known: dict[str, tuple[str | None, str | None]] = {}
         self._renamed = self._checked(rename or {})
 
     def find(self, name: str) -> Origin | None:
@@ -149,7 +150,7 @@ class Matcher:
         reason = self._forbidden(source)
         if reason is not None:
             return reason
-        kind = self._ds[source].dtype.kind
+        kind = self._ds.variables[source].dtype.kind
         if kind in "OSUT":
             return "text"
         name = self._means(source)
@@ -227,6 +228,22 @@ class Matcher:
 
     def _named(self, source: str) -> str | None:
         """Say what a variable stands for by its spelling."""
+        return self._meanings(source)[0]
+
+    def _standard(self, source: str) -> str | None:
+        """Say what it stands for by its attributes, where its spelling says nothing."""
+        return self._meanings(source)[1]
+
+    def _meanings(self, source: str) -> tuple[str | None, str | None]:
+        """Both, found out once: every variable of the model asks."""
+        if source not in self._known:
+            named = self._by_spelling(source)
+            standard = None if named is not None else self._by_attributes(source)
+            self._known[source] = (named, standard)
+        return self._known[source]
+
+    def _by_spelling(self, source: str) -> str | None:
+        """Catalogue name by name or alias, corrected by the cell method."""
         if source in self._as_is:
             return source
         name = source if source in self._exact else _ALIASES.get(source.lower())
@@ -237,7 +254,7 @@ class Matcher:
 
     def _by_method(self, source: str, name: str) -> str | None:
         """Correct a name by what the variable says of itself: cell method, daylight."""
-        attrs = self._ds[source].attrs
+        attrs = self._ds.variables[source].attrs
         if name == "shortwave_radiation" and self._daylight(source):
             return "daylight_shortwave_radiation"
         method, known = _time_method(attrs), CATALOGUE.get(name)
@@ -253,22 +270,20 @@ class Matcher:
         """Whether a radiation is Daymet's: a mean over daylight, beside its length."""
         if not re.fullmatch(r"srad(_daymet)?", source, re.IGNORECASE):
             return False
-        said = str(self._ds[source].attrs.get("long_name", "")).lower()
+        said = str(self._ds.variables[source].attrs.get("long_name", "")).lower()
         beside = re.compile(r"dayl(ength)?(_\w+)?", re.IGNORECASE)
         return "daylight" in said or any(map(beside.fullmatch, self._names))
 
-    def _standard(self, source: str) -> str | None:
+    def _by_attributes(self, source: str) -> str | None:
         """Catalogue name by standard_name and, where it matters, cell_methods."""
-        attrs = self._ds[source].attrs
-        if self._named(source) is not None:
-            return None
+        attrs = self._ds.variables[source].attrs
         names = _STANDARD.get(str(attrs.get("standard_name", "")), [])
         fitting = [n for n in names if _method_fits(CATALOGUE[n], attrs)]
         return fitting[0] if len(fitting) == 1 else None
 
     def _misfit(self, source: str, name: str) -> str:
         """Why a variable cannot be `name` by its place, or an empty string."""
-        dims = self._ds[source].dims
+        dims = self._ds.variables[source].dims
         if self._kinds[name] == "forcing":
             if "time" not in dims:
                 return "it has no dimension 'time'"
@@ -281,7 +296,7 @@ class Matcher:
 
     def _aloft(self, source: str) -> str:
         """Say when a variable lies on a pressure level, or far above the ground."""
-        if self._ds[source].attrs.get("GRIB_typeOfLevel") == "isobaricInhPa":
+        if self._ds.variables[source].attrs.get("GRIB_typeOfLevel") == "isobaricInhPa":
             return "it lies on a pressure level"
         for label, level in self._ds[source].coords.items():
             if level.ndim or level.dtype.kind not in "fiu":
@@ -365,6 +380,13 @@ class Resolver:
                 chain.setdefault(part.name, part)
             chain[name] = origin
         return tuple(chain.values())
+
+    def apart(self) -> Resolver:
+        """Keep what is resolved and leave the Dataset."""
+        nothing = Matcher(xr.Dataset(), Requirements(()))
+        out = Resolver(nothing, latitude=self._latitude, no_climate=self._no_climate)
+        out._available = dict(self._available)
+        return out
 
     def resolve(self, name: str) -> Origin:
         """Find out where a variable comes from.

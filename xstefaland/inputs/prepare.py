@@ -18,7 +18,6 @@ import pandas as pd
 import xarray as xr
 
 from xstefaland.errors import InputError, MissingVariableError, join_problems, warn
-from xstefaland.geometry.sites import latitude as site_latitude
 from xstefaland.inputs.chunk import (
     Assembly,
     ChunkTask,
@@ -220,12 +219,29 @@ def prepare(
     tell = logger.warning if get_options()["validation"] == "log" else warn
     for text in report.warnings:
         tell(text)
+    return arranged(found, get_options()["validation"])
+
+
+def arranged(found: Examination, validation: str) -> Prepared:
+    """Turn a Dataset that was examined, and can be used, into the input of a model.
+
+    Parameters
+    ----------
+    found : Examination
+        Its sites may be some of those that were examined (``found.apart().on(...)``).
+    validation : {"raise", "warn", "log", "ignore"}
+        What to do about suspicious values that were not in memory.
+    """
     arrays, readings, series = _raw_arrays(found)
-    return Prepared(found, _assembly(found, readings, series), tuple(arrays))
+    assembly = _assembly(found, readings, series, validation)
+    return Prepared(found, assembly, tuple(arrays))
 
 
 def _assembly(
-    found: Examination, readings: Sequence[Reading | tuple[str, ...]], series: int
+    found: Examination,
+    readings: Sequence[Reading | tuple[str, ...]],
+    series: int,
+    validation: str,
 ) -> Assembly:
     """Write down what happens in each chunk."""
     asked = found.requirements
@@ -244,19 +260,22 @@ def _assembly(
             if set(group) & set(names)
         ),
         period=found.period,
-        validation=get_options()["validation"],
+        validation=validation,
     )
 
 
 def _raw_arrays(
     found: Examination,
 ) -> tuple[list[xr.DataArray], list[Reading | tuple[str, ...]], int]:
-    """Collect the forcing, then lazy values of sites, then those in memory as one."""
+    """Collect forcings, then values of sites to be looked at, then all others as one.
+
+    Values that were in memory when they were examined need no second look.
+    """
     origins = found.behind(variable.name for variable in found.requirements.variables)
     read = [found.readings[origin.name] for origin in origins if origin.source]
     given = {reading: found.ds[reading.source].variable for reading in read}
     series = [reading for reading in read if "time" in given[reading].dims]
-    lazy = [r for r in read if r not in series and given[r].chunks is not None]
+    lazy = [r for r in read if r not in series and r.lazy]
     ready = {
         reading.name: variable.copy(data=reading.values(variable.to_numpy()))
         for reading, variable in given.items()
@@ -264,7 +283,7 @@ def _raw_arrays(
     }
     readings: list[Reading | tuple[str, ...]] = [*series, *lazy]
     variables = [given[reading] for reading in (*series, *lazy)]
-    latitude = site_latitude(found.ds, found.site_dims, found.latitude).variable
+    latitude = found.latitudes()
     if latitude.chunks is None:
         ready[LATITUDE] = latitude
     else:

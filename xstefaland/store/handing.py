@@ -14,17 +14,14 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
-import xarray as xr
-
 from xstefaland.errors import RunError
 from xstefaland.store.claims import Coordinator
 from xstefaland.store.closing import close
 from xstefaland.store.manifest import Manifest
-from xstefaland.store.packing import Packing
 from xstefaland.store.progress import Progress
-from xstefaland.store.questions import Question
 from xstefaland.store.regions import Regions
 from xstefaland.store.report import FailedRegion, RunReport, run_error
+from xstefaland.store.source import Source
 from xstefaland.store.writing import StoredVariable, write_region
 
 HERE = 2
@@ -46,31 +43,15 @@ logger = logging.getLogger("xstefaland")
 class RegionWriter:
     """All that is needed to write any region."""
 
-    ds: xr.Dataset
-    asked: Question
+    source: Source
     regions: Regions
     store: str
     storage_options: dict[str, Any]
-    variables: tuple[str, ...]
-    packing: Packing
-    run: str
+    variables: tuple[StoredVariable, ...]
 
     def write(self, number: int) -> None:
         """Answer for a region and write it, where the scheduler in force computes."""
-        where = self.regions.slices(number)
-        answer = self.asked.answer(self.ds.isel(where))
-        options = tuple(self.storage_options.items())
-        stored = {
-            name: StoredVariable(
-                self.store,
-                name,
-                self.packing if name in answer.data_vars else Packing(),
-                options,
-                self.run,
-            )
-            for name in self.variables
-        }
-        write_region(answer, where, stored)
+        write_region(self.source, self.regions.slices(number), self.variables)
 
 
 @dataclass

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import xarray as xr
 
 from xstefaland.errors import InputError, MissingVariableError, join_problems
 from xstefaland.inference import api
-from xstefaland.inference.lazy import EMBEDDING
-from xstefaland.inference.plans import plan_encoder, plan_predictions
+from xstefaland.inference.asks import (
+    Ask,
+    AskEmbedding,
+    AskReconstruction,
+    AskTargets,
+)
+from xstefaland.inference.lazy import EMBEDDING, Settings
+from xstefaland.inference.plans import HeadGroup, plan_encoder, plan_predictions
 from xstefaland.inputs.examine import Examination, examine
 from xstefaland.inputs.hints import Hints
 from xstefaland.inputs.requirements import Requirements
@@ -36,37 +43,77 @@ class Question:
     target: Target
     options: dict[str, Any] = field(default_factory=dict)
 
-    def answer(self, ds: xr.Dataset) -> xr.Dataset:
-        """Answer for some sites, lazily.
+    def answer(self, ds: xr.Dataset, where: Mapping[str, Any]) -> xr.Dataset:
+        """Answer for some sites (``ds.isel(where)``) with all labels, lazily.
 
-        What is in memory becomes lazy too: files are read where a region is computed,
-        and a region of sea, all of it missing, is not taken for a broken Dataset.
+        What is in memory becomes lazy too: nothing is computed for a template, and a
+        site of sea, all of it missing, is not taken for a broken Dataset.
         """
-        ds = ds.chunk()
+        ds, options = ds.isel(where).chunk(), self._options_at(where)
         if self.target == EMBEDDING:
-            return api.embed(ds, **self.options).to_dataset()
+            return api.embed(ds, **options).to_dataset()
         if self.target == RECONSTRUCTION:
-            return api.reconstruct(ds, **self.options)
-        return api.predict(ds, self._targets, **self.options)
+            return api.reconstruct(ds, **options)
+        return api.predict(ds, self._targets, **options)
+
+    def _options_at(self, where: Mapping[str, Any]) -> dict[str, Any]:
+        """Options for some sites: what has a value for each goes by place or label."""
+        out = dict(self.options)
+        latitude, climate = out.get("latitude"), out.get("climate")
+        if isinstance(latitude, xr.DataArray):
+            out["latitude"] = latitude.isel(where, missing_dims="ignore")
+        if isinstance(climate, xr.Dataset):
+            places = {d: cut for d, cut in where.items() if d not in climate.indexes}
+            out["climate"] = climate.isel(places, missing_dims="ignore")
+        return out
 
     def weights(self) -> tuple[list[Weights], list[Requirements]]:
         """Open the weights that answer; return them and what they ask of a Dataset."""
         if self.target in (EMBEDDING, RECONSTRUCTION):
-            encoder, asked = plan_encoder(self.options.get("weights"))
+            encoder, asked = self._encoder
             return [encoder], [asked]
-        options = (self.options.get("head"), self.options.get("weights"))
-        plans = plan_predictions(self._targets, *options)
+        plans = self._plans
         opened = [p.encoder for p in plans] + [
             h.weights for p in plans for h in p.heads
         ]
         return opened, [plan.requirements for plan in plans]
 
+    def asks(self) -> list[Ask]:
+        """Return what to ask, one for each of the requirements of :meth:`weights`."""
+        names = ("batch_size", "device", "precision", "causal", "max_gap")
+        settings = Settings.current(**self._given(names))
+        by = self.options.get("missing_by", "site")
+        if self.target == EMBEDDING:
+            pool = self.options.get("pool")
+            return [AskEmbedding.of(self._encoder[0], settings, pool, by)]
+        if self.target == RECONSTRUCTION:
+            add = self.options.get("add", False)
+            return [AskReconstruction.of(self._encoder[0], settings, add)]
+        levels = self.options.get("quantiles")
+        return [AskTargets.of(plan, settings, levels, by) for plan in self._plans]
+
     def examine(self, ds: xr.Dataset, asked: list[Requirements]) -> list[Examination]:
         """Examine a whole Dataset; nothing lazy is computed."""
         names = ("rename", "units", "latitude", "climate", "causal")
-        given = {n: self.options[n] for n in names if n in self.options}
-        hints = Hints.of(**given)
+        hints = Hints.of(**self._given(names))
         return [examine(ds, each, hints) for each in asked]
+
+    def _given(self, names: Sequence[str]) -> dict[str, Any]:
+        return {name: self.options[name] for name in names if name in self.options}
+
+    @cached_property
+    def _encoder(self) -> tuple[Weights, Requirements]:
+        return plan_encoder(self.options.get("weights"))
+
+    @cached_property
+    def _plans(self) -> list[HeadGroup]:
+        options = (self.options.get("head"), self.options.get("weights"))
+        plans = plan_predictions(self._targets, *options)
+        # As in `predict`: what was missing is said of the last target's inputs.
+        return sorted(plans, key=lambda plan: max(map(self._place, plan.targets)))
+
+    def _place(self, target: str) -> int:
+        return self._targets.index(target)
 
     @property
     def _targets(self) -> list[str]:

@@ -20,6 +20,7 @@ from xstefaland.inference.blocks import Pool
 from xstefaland.inference.chunks import suggest_chunks
 from xstefaland.inference.gaps import MAX_GAP
 from xstefaland.inference.labels import MissingBy
+from xstefaland.inputs.examine import Examination
 from xstefaland.inputs.hints import Climate, Latitude
 from xstefaland.options import get_options
 from xstefaland.store.claims import Coordinator
@@ -39,7 +40,9 @@ from xstefaland.store.questions import (
 from xstefaland.store.regions import Regions, refuse_chunks, region_steps
 from xstefaland.store.report import RunReport
 from xstefaland.store.sizes import announce, refuse_large, refuse_time_chunks
+from xstefaland.store.source import Source
 from xstefaland.store.template import Template, template, write_template
+from xstefaland.store.writing import StoredVariable
 from xstefaland.weights.opening import WeightsLike
 
 REGION_MEMORY = "512 MiB"
@@ -231,6 +234,7 @@ class _Run:
 
     ds: xr.Dataset
     asked: Question
+    found: list[Examination]
     output: _Output
     identity: dict[str, Any]
     regions: Regions
@@ -260,7 +264,7 @@ def _prepared(
     refuse_time_chunks(ds, used, suggested)
     refuse_problems(found)
     steps = region_steps(ds, dims, output.regions, suggested)
-    one = asked.answer(ds.isel({dim: slice(1) for dim in dims}))
+    one = asked.answer(ds, {dim: slice(1) for dim in dims})
     made = template(ds, one, dims)
     refuse_chunks(output.chunks, steps, tuple(map(str, made.ds.dims)))
     refuse_large(made, output.dtype, asked, allow_large=allow_large)
@@ -274,7 +278,7 @@ def _prepared(
     sizes = tuple(ds.sizes[dim] for dim in dims)
     regions = Regions(dims, sizes, tuple(steps[dim] for dim in dims))
     manifest = Manifest(open_folder(f"{output.store}.run", output.storage_options))
-    return _Run(ds, asked, output, identity, regions, made, manifest)
+    return _Run(ds, asked, found, output, identity, regions, made, manifest)
 
 
 def _options(asked: Question) -> dict[str, Any]:
@@ -327,16 +331,21 @@ def _begin(run_: _Run, me: Coordinator, resume: bool) -> _Plan:
 
 def _writer(run_: _Run, plan: _Plan) -> tuple[RegionWriter, int]:
     """Say how a region of this run is written; and how much all of them are [bytes]."""
-    writer = RegionWriter(
-        ds=run_.ds,
-        asked=run_.asked,
-        regions=Regions(run_.regions.dims, run_.regions.sizes, plan.steps),
-        store=run_.output.store,
-        storage_options=dict(run_.output.storage_options or {}),
-        variables=plan.variables,
-        packing=plan.packing,
-        run=plan.run,
+    store, options = run_.output.store, dict(run_.output.storage_options or {})
+    variables = tuple(
+        StoredVariable(
+            store=store,
+            name=name,
+            dims=tuple(map(str, run_.made.ds.variables[name].dims)),
+            packing=plan.packing if name in run_.made.data else Packing(),
+            storage_options=tuple(options.items()),
+            run=plan.run,
+        )
+        for name in plan.variables
     )
+    regions = Regions(run_.regions.dims, run_.regions.sizes, plan.steps)
+    source = Source.of(run_.found, run_.asked.asks())
+    writer = RegionWriter(source, regions, store, options, variables)
     return writer, plan.nbytes
 
 
@@ -416,6 +425,6 @@ def _range_sample(run_: _Run) -> Any:
     for flat in np.unique(np.linspace(0, count - 1, RANGE_SITES).astype(int)):
         cell = np.unravel_index(flat, sizes) if sizes else ()
         where = {d: [int(i)] for d, i in zip(run_.regions.dims, cell, strict=True)}
-        answer = run_.asked.answer(run_.ds.isel(where))
+        answer = run_.asked.answer(run_.ds, where)
         values.append(np.ravel(answer["embedding"].values))
     return np.concatenate(values)

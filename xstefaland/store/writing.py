@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import dask.array as da
-import xarray as xr
+import numpy as np
+from dask.highlevelgraph import HighLevelGraph
 from numpy.typing import NDArray
 
 from xstefaland.store.packing import Packing
+from xstefaland.store.source import Block, Source
 
 
 @dataclass(frozen=True)
 class StoredVariable:
-    """One variable of the store; what dask writes blocks to, in any process.
+    """One variable of the store; what a task writes to, in any process.
 
     Parameters
     ----------
@@ -24,6 +27,8 @@ class StoredVariable:
         Path or address.
     name : str
         Variable.
+    dims : tuple of str
+        Its dims, in the order of the store.
     packing : Packing
         How its values are stored.
     storage_options : tuple of pairs
@@ -34,14 +39,16 @@ class StoredVariable:
 
     store: str
     name: str
+    dims: tuple[str, ...]
     packing: Packing
     storage_options: tuple[tuple[str, Any], ...]
     run: str
 
-    def __setitem__(self, where: tuple[slice, ...], values: NDArray[Any]) -> None:
-        """Write a block; a file of the store is never half written."""
+    def write(self, where: Mapping[str, slice], values: NDArray[Any]) -> None:
+        """Write a region; a file of the store is never half written."""
+        place = tuple(where.get(dim, slice(None)) for dim in self.dims)
         options = _Options(self.storage_options)
-        _array(self.store, self.name, options, self.run)[where] = self.packing.pack(
+        _array(self.store, self.name, options, self.run)[place] = self.packing.pack(
             values
         )
 
@@ -65,28 +72,69 @@ def _array(store: str, name: str, options: _Options, run: str) -> Any:
 
 
 def write_region(
-    answer: xr.Dataset,
-    where: Mapping[str, slice],
-    variables: Mapping[str, StoredVariable],
+    source: Source, where: Mapping[str, slice], variables: Sequence[StoredVariable]
 ) -> None:
     """Compute the answer for a region and write it.
 
+    The graph is written by hand, with names that nobody else has: dask would spend
+    more time on hashing the arguments of each step than tiny models on their answers.
+
     Parameters
     ----------
-    answer : xarray.Dataset
-        For the sites of the region.
+    source : Source
+        Where inputs come from, and what is asked of them.
     where : mapping
-        Where the region lies in the store.
-    variables : mapping of str to StoredVariable
+        Where the region lies.
+    variables : sequence of StoredVariable
         What is written; all else the template holds.
     """
-    sources, regions = [], []
-    targets: Any = list(variables.values())
-    for name in variables:
-        variable = answer.variables[name]
-        # One block: chunks and shards of the store must not have two writers.
-        sources.append(variable.chunk(dict.fromkeys(variable.dims, -1)).data)
-        regions.append(
-            tuple(where.get(str(dim), slice(0, n)) for dim, n in variable.sizes.items())
-        )
-    da.store(sources, targets, regions=regions, lock=False)
+    name = f"write-{uuid.uuid4().hex}"
+    wanted = tuple((variable.name, variable.dims) for variable in variables)
+    blocks = source.blocks(where)
+    read: list[Any] = []
+    layer: dict[Any, Any] = {}
+    for number, block in enumerate(blocks):
+        task, arrays = source.task(where, block, wanted)
+        read += arrays
+        keys = [(array.name, *(0,) * array.ndim) for array in arrays]
+        layer[f"answer-{name}", number] = (task, *keys)
+    # One task for all blocks: chunks and shards of the store must not have two writers.
+    writer = _Writer(dict(where), tuple(variables), tuple(blocks))
+    layer[name, 0] = (writer, [*layer])
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=read)
+    region: Any = da.Array  # which dask does not annotate
+    region(graph, name, chunks=((1,),), dtype=np.int8).compute()
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """A task that writes the answers of the blocks of a region."""
+
+    where: dict[str, slice]
+    variables: tuple[StoredVariable, ...]
+    blocks: tuple[Block, ...]
+
+    def __call__(self, answers: Sequence[tuple[NDArray[Any], ...]]) -> NDArray[np.int8]:
+        """Write; the answer says that it is done."""
+        for variable, parts in zip(
+            self.variables, zip(*answers, strict=True), strict=True
+        ):
+            variable.write(self.where, self._joined(variable.dims, parts))
+        return np.ones(1, np.int8)
+
+    def _joined(
+        self, dims: tuple[str, ...], parts: Sequence[NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Bring the blocks of a variable together."""
+        if len(parts) == 1:
+            return parts[0]
+        sizes = {dim: cut.stop - cut.start for dim, cut in self.where.items()}
+        shape = [
+            sizes.get(dim, length)
+            for dim, length in zip(dims, parts[0].shape, strict=True)
+        ]
+        whole = np.empty(shape, parts[0].dtype)
+        for block, part in zip(self.blocks, parts, strict=True):
+            cuts = dict(block)
+            whole[tuple(cuts.get(dim, slice(None)) for dim in dims)] = part
+        return whole

@@ -1,8 +1,13 @@
 """Weights: list them, fetch them, open them, convert the original's."""
 
+from __future__ import annotations
+
+import builtins
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.weights.card import Card, EncoderReference
-from xstefaland.weights.combining import combine
 from xstefaland.weights.evidence import Places, Skill
 from xstefaland.weights.files import Weights, read, save
 from xstefaland.weights.members import Band, Member
@@ -18,8 +23,11 @@ from xstefaland.weights.opening import (
     show,
 )
 from xstefaland.weights.opening import list_weights as list
-from xstefaland.weights.original import convert_original
 from xstefaland.weights.targets import TARGETS, TargetSpec
+
+if TYPE_CHECKING:
+    from xstefaland.weights.combining import combine
+    from xstefaland.weights.original import convert_original
 
 __all__ = [
     "TARGETS",
@@ -47,3 +55,16 @@ __all__ = [
     "save",
     "show",
 ]
+
+_WHERE = {"combine": "combining", "convert_original": "original"}
+
+
+def __getattr__(name: str) -> Any:
+    # What makes weights files is not loaded where they are used.
+    if name in _WHERE:
+        return getattr(import_module(f"xstefaland.weights.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> builtins.list[str]:
+    return sorted({*globals(), *__all__})

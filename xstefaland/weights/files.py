@@ -18,7 +18,7 @@ from xstefaland.errors import (
     WeightsNotFoundError,
     join_problems,
 )
-from xstefaland.weights import network, summary
+from xstefaland.weights import network
 from xstefaland.weights.card import FORMAT, Card
 from xstefaland.weights.members import Member
 
@@ -80,10 +80,14 @@ class Weights:
 
     def __repr__(self) -> str:
         """Say what the card says, and where the file is."""
+        from xstefaland.weights import summary
+
         return f"{summary.text(self.card)}\n{self.path} (sha256 {self.sha256})"
 
     def _repr_html_(self) -> str:
         """Say what the card says, for a notebook."""
+        from xstefaland.weights import summary
+
         return summary.html(self.card)
 
     def __dask_tokenize__(self) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from xstefaland.errors import InputError, WeightsError, join_problems
 from xstefaland.weights.card import Card
 from xstefaland.weights.members import Network
-from xstefaland.weights.typed import from_plain, type_problems
+from xstefaland.weights.typed import from_plain, hints_of, type_problems
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -96,7 +96,7 @@ def config_problems(card: Card, count: int) -> list[str]:
 def _entry_problems(config: Mapping[str, Any], cls: Any, count: int) -> list[str]:
     """List what is wrong with the entries of one network's configuration."""
     problems = []
-    hints = get_type_hints(cls)
+    hints = hints_of(cls)
     for name, value in config.items():
         if name not in hints:
             continue  # refused, with those that are known, when the network is built

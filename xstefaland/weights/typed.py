@@ -19,7 +19,12 @@ from xstefaland.errors import WeightsError, join_problems
 DEPTH = 20
 """Levels of lists and objects that a card may nest."""
 
-_hints = cache(get_type_hints)
+hints_of = cache(get_type_hints)
+"""Resolved annotations of a class."""
+
+_SURE = (str, bool, NoneType)
+"""Types of which every value is a good one."""
+
 _WORDS = {
     str: "text",
     bool: "true or false",
@@ -110,6 +115,8 @@ def from_plain(value: Any, wanted: Any) -> Any:
     >>> from_plain([["rain"], ["snow", "hail"]], tuple[tuple[str, ...], ...])
     (('rain',), ('snow', 'hail'))
     """
+    if not isinstance(value, list | dict):
+        return value
     for choice in _choices(wanted):
         if isinstance(value, list) and get_origin(choice) is tuple:
             return tuple(from_plain(item, get_args(choice)[0]) for item in value)
@@ -144,6 +151,8 @@ def type_problems(name: str, value: Any, wanted: Any) -> list[str]:
     ['`levels[1]` is nan; it must be a finite number']
     """
     choices = _choices(wanted)
+    if type(value) in _SURE and type(value) in choices:
+        return []
     for choice in choices:
         if is_dataclass(choice) and isinstance(value, choice):  # type: ignore[arg-type]
             return _entry_problems(name, value, choice)
@@ -158,7 +167,7 @@ def type_problems(name: str, value: Any, wanted: Any) -> list[str]:
 
 def _entry_problems(name: str, value: Any, cls: Any) -> list[str]:
     """Tell the same of every entry of a dataclass."""
-    hints = _hints(cls)
+    hints = hints_of(cls)
     return [
         problem
         for item in fields(cls)
@@ -224,18 +233,23 @@ def _described(wanted: Any) -> str:
 
 def _filled(cls: type, values: Mapping[str, Any]) -> Any:
     """Build a dataclass from a mapping, refusing unknown and missing entries."""
-    wanted = {item.name: item for item in fields(cls)}
-    problems = [f"unknown entry '{n}'" for n in sorted(set(values) - set(wanted))]
-    problems += [
-        f"missing entry '{name}'"
-        for name, item in sorted(wanted.items())
-        if name not in values
-        and item.default is MISSING
-        and item.default_factory is MISSING
-    ]
+    known, needed = _entries(cls)
+    problems = [f"unknown entry '{n}'" for n in sorted(values.keys() - known)]
+    problems += [f"missing entry '{n}'" for n in sorted(needed - values.keys())]
     if problems:
         raise WeightsError(
             join_problems(f"the card's {cls.__name__} cannot be read", problems)
         )
-    hints = _hints(cls)
+    hints = hints_of(cls)
     return cls(**{k: from_plain(value, hints[k]) for k, value in values.items()})
+
+
+@cache
+def _entries(cls: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """Names of a dataclass's entries, and of those without a default."""
+    needed = [
+        item.name
+        for item in fields(cls)
+        if item.default is MISSING and item.default_factory is MISSING
+    ]
+    return frozenset(item.name for item in fields(cls)), frozenset(needed)
