@@ -4,15 +4,21 @@
 Done jobs are skipped, stopped ones go on where their checkpoint was written, failed
 ones are noted in ``FOLDER/failed.txt`` and left until their line there is deleted.
 ``queue.log`` says when each job began and how it ended, ``jobs.log`` what it printed.
+
+Several processes may work on one queue: a job is held by a lock on a file in
+``FOLDER/claims``, which ends with the process that does it, however that ends.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,13 +90,26 @@ class Worklist:
         while most is None or count < most:
             left = self.pending()
             before(left)
-            chosen = [job for job in left if only in job]
-            if not chosen:
+            if not any(self._try(job) for job in left if only in job):
                 return
-            self._run_apart(chosen[0])
             count += 1
 
-    def _run_apart(self, job: str) -> None:
+    def _try(self, job: str) -> bool:
+        """Do a job, unless another process is at it or has done it meanwhile."""
+        name = hashlib.sha256(job.encode()).hexdigest()[:16]
+        path = self.folder / "claims" / name
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w") as claim:
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            if job not in self.pending():
+                return False
+            self._run_apart(job, claim.fileno())
+        return True
+
+    def _run_apart(self, job: str, claim: int) -> None:
         """Run a job in a process of its own; stop where it was stopped from outside."""
         self._note(f"start {job}")
         with (self.folder / "jobs.log").open("a") as log:
@@ -101,6 +120,7 @@ class Worklist:
                 stderr=log,
                 check=False,
                 env=os.environ | ALLOCATION,
+                pass_fds=[claim],  # held as long as the job lives
             )
         self._note(f"end {done.returncode} {job}")
         if done.returncode == NO_SPACE:
@@ -118,6 +138,15 @@ class Worklist:
         print(line, flush=True)
         with (self.folder / "queue.log").open("a") as file:
             file.write(f"{line}\n")
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is here, and keep others out meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def stop_here() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks.worklist import alone
 from xstefaland.inference.plans import plan_encoder
 from xstefaland.model import HeadConfig, build_head
 from xstefaland.training import choices
@@ -107,12 +108,13 @@ def run(runs: Runs, job: Job) -> None:
     if (folder / "scores.csv").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    whole = runs.task(job.target)
-    task = whole.with_roles(roles(whole.sites, job))
-    lacking = {"train", "held out"} - set(task.sites["role"])
-    if lacking:
-        raise SystemExit(f"{job}: no site is {lacking}; plan with more --sites")
-    versions = seen(runs, job, whole)
+    with alone(runs.folder / "making"):  # what all jobs share is made once
+        whole = runs.task(job.target)
+        task = whole.with_roles(roles(whole.sites, job))
+        lacking = {"train", "held out"} - set(task.sites["role"])
+        if lacking:
+            raise SystemExit(f"{job}: no site is {lacking}; plan with more --sites")
+        versions = seen(runs, job, whole)
     started = time.monotonic()
     answers, about = ANSWERS.get(job.system, trained)(runs, job, task, versions)
     about |= {"seconds": time.monotonic() - started, "machine": machine()}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from benchmarks.worklist import NO_SPACE, Worklist
+from benchmarks.worklist import NO_SPACE, Worklist, alone
 
 JOB = """
 import sys
+import time
 from pathlib import Path
 from benchmarks.worklist import stop_here
 folder, _, job = sys.argv[1:]
@@ -21,6 +24,8 @@ if what == "stop" and not again:
     stop_here()
 if what == "fail":
     raise SystemExit("it failed")
+while what == "hold" and not Path(folder, "go").exists():
+    time.sleep(0.01)
 if what == "full":
     raise SystemExit(75)
 Path(folder, name).touch()
@@ -69,6 +74,39 @@ def test_a_stopped_job_goes_on(queue: Worklist) -> None:
     assert queue.pending() == ["stop a", "do b"]
     queue.work()
     assert queue.pending() == []
+
+
+def test_two_processes_share_a_queue(queue: Worklist) -> None:
+    """Each job is begun once; one that is held is passed over, and free afterwards."""
+    names = [f"do {letter}" for letter in "abcdef"]
+    queue.add(["hold x", *names])
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(queue.work)
+        while not (queue.folder / "x.begun").exists():
+            time.sleep(0.01)
+        second = pool.submit(queue.work)
+        second.result(60)
+        assert queue.pending() == ["hold x"]
+        (queue.folder / "go").touch()
+        first.result(60)
+    log = (queue.folder / "queue.log").read_text()
+    assert [log.count(f"start {name}") for name in ["hold x", *names]] == [1] * 7
+    assert queue.pending() == []
+
+
+def test_what_is_shared_is_made_by_one_at_a_time(tmp_path: Path) -> None:
+    """The second waits for the first."""
+    order: list[str] = []
+
+    def make(name: str) -> None:
+        with alone(tmp_path / "making"):
+            order.append(f"{name} begins")
+            time.sleep(0.05)
+            order.append(f"{name} ends")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make, "abcd"))
+    assert [line[0] for line in order[::2]] == [line[0] for line in order[1::2]]
 
 
 def test_a_full_disk_stops_the_queue(queue: Worklist) -> None:
