@@ -18,6 +18,7 @@ import json
 import shutil
 import signal
 from dataclasses import replace
+from math import isfinite, nan
 from pathlib import Path
 from types import FrameType
 
@@ -100,9 +101,9 @@ class EncoderRun:
             name: self.held_out.scores(run.model, run.read_out, causal=causal)
             for name, causal in readings.items()
         }
-        best = max((each[JUDGED] for each in self.looks()), default=-1.0)
+        before = self.looks()
         run.note({"held_out": scores})
-        now = scores["two-way"].get(JUDGED, best)
+        now, best = scores["two-way"].get(JUDGED, nan), max(before, default=nan)
         if now < best - FALL:
             raise SystemExit(
                 f"the run has diverged: {JUDGED} at held-out places fell from "
@@ -111,14 +112,13 @@ class EncoderRun:
                 "rate (`RATES`)"
             )
 
-    def looks(self) -> list[dict[str, float]]:
-        """Scores of all looks so far, of reading both ways."""
+    def looks(self) -> list[float]:
+        """Scores that all looks so far are judged by, where they are numbers."""
         path = self.folder / "log.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
-        found = [
-            each["held_out"] for each in map(json.loads, lines) if "held_out" in each
-        ]
-        return [each["two-way"] for each in found if JUDGED in each["two-way"]]
+        found = [each.get("held_out", {}) for each in map(json.loads, lines)]
+        scores = [each.get("two-way", {}).get(JUDGED, nan) for each in found]
+        return [score for score in scores if isfinite(score)]
 
     def snapshot(self, run: PretrainingRun) -> None:
         """Write a weights file of the model as it stands."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
+from xstefaland.bars import tqdm
 from xstefaland.errors import InputError
 from xstefaland.training import static_scores
 from xstefaland.training.benchmark import holdouts
