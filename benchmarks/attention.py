@@ -1,10 +1,10 @@
 """Ways to do attention in bfloat16 on a CPU: processor seconds, and what they cost.
 
-``python benchmarks/attention.py --data ../shared/data`` embeds basins of CAMELS-US (or
-without `--data` made-up sites) with the bundled encoder in each way and compares the
-embeddings with those of float32. The table goes to ``benchmarks/results/attention.md``.
-One thread, processor seconds, the best of some repeats in turn: other jobs disturb
-little.
+``make benchmark-attention BENCHMARK_ARGS="--data ../shared/data"`` embeds basins of
+CAMELS-US (or without `--data` made-up sites) with the bundled encoder in each way and
+compares the embeddings with those of float32. The table goes to
+``benchmarks/results/attention.md``. One thread, processor seconds, the best of some
+repeats in turn: other jobs disturb little.
 """
 
 from __future__ import annotations
