@@ -1,10 +1,10 @@
 """Ways to do attention in bfloat16 on a CPU: processor seconds, and what they cost.
 
-``python benchmarks/attention.py --data ../shared/data`` embeds basins of CAMELS-US (or
-without `--data` made-up sites) with the bundled encoder in each way and compares the
-embeddings with those of float32. The table goes to ``benchmarks/results/attention.md``.
-One thread, processor seconds, the best of some repeats in turn: other jobs disturb
-little.
+``make benchmark-attention BENCHMARK_ARGS="--data ../shared/data"`` embeds basins of
+CAMELS-US (or without `--data` made-up sites) with the bundled encoder in each way and
+compares the embeddings with those of float32. The table goes to
+``benchmarks/results/attention.md``. One thread, processor seconds, the best of some
+repeats in turn: other jobs disturb little.
 """
 
 from __future__ import annotations
@@ -97,15 +97,15 @@ def attend_by(mix: Mix) -> None:
     TransformerLayer._explicit_attention = attention  # type: ignore[assignment]
 
 
-def weather(folder: Path | None) -> xr.Dataset:
-    """Return some records."""
+def weather(folder: Path | None, sites: int = SITES, length: int = DAYS) -> xr.Dataset:
+    """Return some records of so many days."""
     if folder is None:
-        return example_points(SITES, DAYS)
+        return example_points(sites, length)
     ds = xstefaland.datasets.camels_us(folder / "camels_us.nc")
     ds = ds.drop_vars("streamflow", errors="ignore")
     (dim,) = set(ds.temperature.dims) - {"time"}
-    places = np.linspace(0, ds.sizes[dim] - 1, SITES).astype(int)
-    return ds.isel({dim: places, "time": slice(DAYS)}).load()
+    places = np.linspace(0, ds.sizes[dim] - 1, sites).astype(int)
+    return ds.isel({dim: places, "time": slice(length)}).load()
 
 
 def error(found: NDArray[np.float32], true: NDArray[np.float32]) -> str:

@@ -327,15 +327,25 @@ def one(part: str, line: int, chunks: int, layers: int) -> Row:
     return {"what": label, "chunks": chunks, **run(chunks, layers, **options)}
 
 
-def table(part: str, rows: list[Row]) -> str:
-    """Write the lines of a part as Markdown."""
+def digits(value: object) -> str:
+    """Write a number with three digits, or all before the point."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def markdown(rows: list[Row]) -> list[str]:
+    """Write rows that share their columns as Markdown."""
     names = list(rows[0])
-    lines = [f"## {part}", "", GOALS[part], "", "| " + " | ".join(names) + " |"]
-    lines.append("|--" + "|--:" * (len(names) - 1) + "|")
+    lines = ["| " + " | ".join(names) + " |", "|--" + "|--:" * (len(names) - 1) + "|"]
     for row in rows:
-        cells = [f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append("| " + " | ".join(map(digits, row.values())) + " |")
+    return lines
+
+
+def table(part: str, rows: list[Row]) -> str:
+    """Write the lines of a part, and what they should be."""
+    return "\n".join([f"## {part}", "", GOALS[part], "", *markdown(rows)]) + "\n"
 
 
 def main() -> None:
@@ -361,7 +371,7 @@ def main() -> None:
     every: list[Row] = []
     for part in chosen.parts:
         rows = [measured(part, line, chosen) for line in range(len(PARTS[part]))]
-        every += [{"part": part, **row} for row in rows]
+        every += [{"part": part, "layers": chosen.layers, **row} for row in rows]
         found = table(part, rows)
         print(found, flush=True)
         text += "\n" + found

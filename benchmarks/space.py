@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import shapely
 import xarray as xr
-from predict import CLOCKS, RESULTS, machine
+from encoder import CLOCKS, RESULTS, machine
 
 from xstefaland.geometry import basin_means, sample_attributes
 from xstefaland.geometry.coverage import Coverage, cover

@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.worklist import alone
 from xstefaland.inference.plans import plan_encoder
+from xstefaland.inference.unseen import left_out
 from xstefaland.model import HeadConfig, build_head
 from xstefaland.training import choices
 from xstefaland.training.fitting import (
@@ -275,10 +276,9 @@ def _bundled(runs: Runs, job: Job, task: Task, versions: dict[str, Version]) -> 
     weights = read(runs.folder / "bundled" / f"{job.target}.safetensors")
     network: Any = weights.model()
     config = network.config
-    known = {site.rsplit("-", 1)[-1] for site in weights.card.left_out}
     sites = task.sites
     own = sites["site"].map(lambda site: site.startswith(OWN))
-    trained_on = own & ~sites["label"].isin(known)
+    trained_on = own & ~left_out(sites["label"], [weights])
     kept = sites["role"].eq("held out") & ~trained_on
     task = task.with_roles(dict.fromkeys(sites["site"][kept], "held out"))
     column, answers = config.targets.index(job.target), []

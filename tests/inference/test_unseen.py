@@ -14,6 +14,7 @@ import xarray as xr
 
 import xstefaland
 from xstefaland.errors import InputError
+from xstefaland.inference.unseen import left_out
 from xstefaland.testing import example_grid, example_points, tiny_head, tiny_weights
 from xstefaland.weights import Places, Weights, save
 
@@ -56,6 +57,14 @@ def test_sites_are_known_by_their_ids(encoder: Weights) -> None:
     assert found.left_out.values.tolist() == [True] * 4 + [False] * 3
     xr.testing.assert_equal(found.unseen, found.left_out.rename("unseen"))
     assert found.distance.isnull().all()
+
+
+def test_plain_ids_are_asked_the_same_way(encoder: Weights, head: Weights) -> None:
+    """All weights have to name a site; a card without a list names none."""
+    ids = np.array([["site001", "site002"], ["with-hyphens", "hyphens-b"]])
+    assert left_out(ids, [encoder]).tolist() == [[True, True], [True, False]]
+    assert left_out(ids, [encoder, head]).tolist() == [[True, False], [False, False]]
+    assert not left_out(ids, [tiny_weights()]).any()
 
 
 def test_head_and_encoder_have_to_agree(encoder: Weights, head: Weights) -> None:

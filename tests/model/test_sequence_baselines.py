@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from xstefaland.errors import InputError
 from xstefaland.model import HeadConfig, build_head
 from xstefaland.model import sequence_baselines as baselines
+from xstefaland.model.config import CONVOLVED
 from xstefaland.model.sequence_baselines import WINDOW, DLinear, Informer, Reformer
 from xstefaland.model.trunks import TRUNKS
 
@@ -121,3 +125,18 @@ def test_windows_hold_every_day_once():
 def test_each_is_one_line_of_a_table():
     """All kinds are trunks."""
     assert set(KINDS) <= set(TRUNKS)
+
+
+@pytest.mark.parametrize("kind", CONVOLVED)
+def test_a_convolution_needs_weather(kind: str) -> None:
+    """Torch would warn of an empty weight and fail later; season counts as weather."""
+    with pytest.raises(InputError, match=f"kind='{kind}' convolves.*kind='resconn'"):
+        replace(config(kind), forcing=())
+    seasonal = replace(config(kind), forcing=(), place=True)
+    head = build_head(seasonal).eval()
+    embedding, _, attributes = inputs(20)
+    place = {"day_of_year": torch.arange(20.0), "latitude": torch.tensor([1.0, 2, 3])}
+    answer = head(embedding, torch.zeros(3, 20, 0), attributes, **place)
+    assert answer.shape == (3, 20, 1)
+    plain = build_head(replace(config("resconn"), forcing=()))  # warnings are errors
+    assert plain(embedding, torch.zeros(3, 20, 0), attributes).shape == (3, 20, 1)

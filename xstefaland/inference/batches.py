@@ -111,6 +111,17 @@ def choose_sites(width: int, days: int, device: torch.device) -> int:
     room = CPU_BYTES
     if device.type == "cuda":
         room = int(GPU_SHARE * free_memory(device))
+    return sites_within(room, width, days)
+
+
+def sites_within(room: int, width: int, days: int) -> int:
+    """Return how many whole records go into so much memory [bytes]; one at least.
+
+    Examples
+    --------
+    >>> sites_within(40 * 2**30, 256, 3652)
+    1148
+    """
     per_site = 40 * width * max(days, 1)  # the embedding and nine states as wide
     return max(1, room // per_site)
 

@@ -95,6 +95,25 @@ def unseen(
     return _described(table, dims, asked.about(table, dims, source), asked, radius)
 
 
+def left_out(ids: npt.ArrayLike, asked: Sequence[Weights]) -> Flags:
+    """Tell which ids all of some weights name as left out of their training.
+
+    Parameters
+    ----------
+    ids : array_like of str
+        With their archive or without it.
+    asked : sequence of Weights
+        One at least.
+
+    Returns
+    -------
+    ndarray of bool
+        In the shape of `ids`.
+    """
+    each = [{n for site in w.card.left_out for n in _written(site)} for w in asked]
+    return np.isin(np.asarray(ids).astype(str), list(set.intersection(*each)))
+
+
 def told(found: Examination, asked: Sequence[Weights]) -> str:
     """Say in a few words how many sites of a Dataset are known as unseen.
 
@@ -161,17 +180,8 @@ class _Asked:
         count = _count(ds, dims)
         named = np.zeros(count, bool)
         if len(dims) == 1 and dims[0] in ds.coords:
-            named = np.isin(ds[dims[0]].values.astype(str), list(self._names))
+            named = left_out(ds[dims[0]].values, self.files)
         return _About(named, self._distance(ds, dims, source))
-
-    @property
-    def _names(self) -> set[str]:
-        """Ids that all files name as left out, with and without their archive."""
-        each = [
-            {part for site in w.card.left_out for part in _written(site)}
-            for w in self.files
-        ]
-        return set.intersection(*each)
 
     def _distance(
         self, ds: xr.Dataset, dims: Sequence[str], source: LatitudeSource | None

@@ -41,6 +41,9 @@ TWO_WAY_ADAPTERS = ("conv", "attention")
 WHOLE_WINDOWS = ("informer", "transformer", "direct")
 """Kinds of heads in which a day looks at later ones of its window."""
 
+CONVOLVED = ("resconn_additive", "dlinear")
+"""Kinds of heads that convolve the days' inputs, so that there have to be some."""
+
 
 class _Config:
     """Shared reading and writing as plain dictionaries."""
@@ -268,6 +271,11 @@ class HeadConfig(_Config):
         """Tell which entries contradict each other."""
         problems = []
         special = bool(self.static or self.link != "identity")
+        if self.kind in CONVOLVED and not (self.forcing or self.place):
+            problems.append(
+                f"kind={self.kind!r} convolves the weather: name a `forcing`, or use "
+                "kind='resconn', which does without"
+            )
         if self.physics == "hbv":
             lacking = sorted(set(WEATHER) - set(self.forcing))
             if lacking:

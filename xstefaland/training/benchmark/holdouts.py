@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from xstefaland import splits
 from xstefaland.datasets.countries import codes
 from xstefaland.errors import InputError
-from xstefaland.weights.files import Weights
 
 Folds = NDArray[np.int64]
 Split = Callable[[pd.DataFrame], Folds]
@@ -141,20 +140,6 @@ def some(asked: int | Sequence[int] | None, folds: Folds) -> list[int]:
     if unknown := sorted(set(asked) - set(there)):
         raise InputError(f"folds={list(asked)}: {unknown} are none; there are {there}")
     return list(dict.fromkeys(asked))
-
-
-def unseen(sites: pd.DataFrame, encoder: Weights) -> NDArray[np.bool_]:
-    """Tell which sites are among those that an encoder's card lists as left out.
-
-    Parameters
-    ----------
-    sites : pandas.DataFrame
-        With the ``label`` of each in its Dataset.
-    encoder : Weights
-        Its card has them as ``"<source>-<label>"``, whatever the sources.
-    """
-    left_out = {site.rsplit("-", 1)[-1] for site in encoder.card.left_out}
-    return sites["label"].isin(left_out).to_numpy()
 
 
 def roles(folds: Folds, number: int, place: xr.DataArray) -> NDArray[np.str_]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from xstefaland.bars import tqdm
 from xstefaland.errors import InputError
+from xstefaland.inference.unseen import left_out
 from xstefaland.training import static_scores
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.holdouts import Folds
@@ -180,7 +181,8 @@ class Bench:
             )
         if not self.protocol.in_corpus:
             return roles
-        seen = ~holdouts.unseen(sites, self.encoders[piece.target, piece.fold])
+        encoder = self.encoders[piece.target, piece.fold]
+        seen = ~left_out(sites["label"], [encoder])
         return np.where((roles == "held out") & seen, "dropped", roles)
 
     def _scored(self, results: Predicted, task: Task) -> pd.DataFrame:

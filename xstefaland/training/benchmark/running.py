@@ -15,6 +15,7 @@ import pandas as pd
 from xstefaland.bars import tqdm
 from xstefaland.errors import InputError, join_problems
 from xstefaland.inference.plans import plan_encoder
+from xstefaland.inference.unseen import left_out
 from xstefaland.training import folders
 from xstefaland.training.benchmark import holdouts
 from xstefaland.training.benchmark.outcome import Outcome
@@ -200,7 +201,8 @@ def _encoders(
     """Give each fold the encoder that was kept from most of its sites."""
     found, problems = {}, []
     for target, own in numbers.items():
-        left = [holdouts.unseen(tasks[target].sites, each) for each in opened]
+        labelled = tasks[target].sites["label"]
+        left = [left_out(labelled, [each]) for each in opened]
         for fold in own:
             held = labels[target] == fold
             counts = [int(mask[held].sum()) for mask in left]
@@ -255,7 +257,7 @@ def _about(
     for target, task in bench.tasks.items():
         asked |= set(task.sites["site"][np.isin(bench.folds[target], numbers[target])])
         for fold in numbers[target]:
-            left = holdouts.unseen(task.sites, bench.encoders[target, fold])
+            left = left_out(task.sites["label"], [bench.encoders[target, fold]])
             listed |= set(task.sites["site"][left & (bench.folds[target] == fold)])
     scored = set(scores["site"])
     return {
