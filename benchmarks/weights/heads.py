@@ -194,7 +194,7 @@ def config_of(runs: Runs, job: Job, task: Task) -> HeadConfig:
     width = int(runs.encoder(name).card.config["d_model"])
     head = SYSTEMS[job.system].head
     found = choices.head_config(task, head, width, causal=False)
-    if "width" in head:
+    if not isinstance(head, str) and "width" in head:
         return found
     return replace(found, width=WIDTHS.get(job.target, found.width))
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 import xstefaland
 from xstefaland.store.questions import question
-from xstefaland.store.source import Source
+from xstefaland.store.source import ExaminedDataset
 from xstefaland.testing import example_grid
 
 Run = Callable[..., Any]
@@ -21,18 +21,20 @@ Same = Callable[[Any, Any], None]
 
 
 @pytest.fixture
-def source(grid: xr.Dataset, weights: Any, head: Any) -> Callable[..., Source]:
+def source(grid: xr.Dataset, weights: Any, head: Any) -> Callable[..., ExaminedDataset]:
     """Examine a grid for streamflow."""
 
-    def make(**chunks: int) -> Source:
+    def make(**chunks: int) -> ExaminedDataset:
         ds = grid.chunk(chunks) if chunks else grid
         asked = question("streamflow", {"weights": weights, "head": head})
-        return Source.of(asked.examine(ds, asked.weights()[1]), asked.asks())
+        return ExaminedDataset.of(asked.examine(ds, asked.weights()[1]), asked.asks())
 
     return make
 
 
-def test_a_region_is_cut_as_the_input_is(source: Callable[..., Source]) -> None:
+def test_a_region_is_cut_as_the_input_is(
+    source: Callable[..., ExaminedDataset],
+) -> None:
     """Into chunks, counted from the region's own corner; in memory it is one."""
     where = {"lat": slice(1, 3), "lon": slice(1, 4)}
     assert source().blocks(where) == [()]
@@ -44,7 +46,7 @@ def test_a_region_is_cut_as_the_input_is(source: Callable[..., Source]) -> None:
     assert [dict(each)["lon"] for each in two] == [slice(0, 1), slice(1, 3)]
 
 
-def test_tasks_are_small(source: Callable[..., Source]) -> None:
+def test_tasks_are_small(source: Callable[..., ExaminedDataset]) -> None:
     """They hold neither the Dataset nor more of its values than those in memory."""
     lazy = source(lat=1)
     wanted = (("streamflow", ("time", "lat", "lon")),)

@@ -21,7 +21,7 @@ from xstefaland.store.manifest import Manifest
 from xstefaland.store.progress import Progress
 from xstefaland.store.regions import Regions
 from xstefaland.store.report import FailedRegion, RunReport, run_error
-from xstefaland.store.source import Source
+from xstefaland.store.source import ExaminedDataset
 from xstefaland.store.writing import StoredVariable, write_region
 
 HERE = 2
@@ -43,7 +43,7 @@ logger = logging.getLogger("xstefaland")
 class RegionWriter:
     """All that is needed to write any region."""
 
-    source: Source
+    source: ExaminedDataset
     regions: Regions
     store: str
     storage_options: dict[str, Any]

@@ -40,7 +40,7 @@ from xstefaland.store.questions import (
 from xstefaland.store.regions import Regions, refuse_chunks, region_steps
 from xstefaland.store.report import RunReport
 from xstefaland.store.sizes import announce, refuse_large, refuse_time_chunks
-from xstefaland.store.source import Source
+from xstefaland.store.source import ExaminedDataset
 from xstefaland.store.template import Template, template, write_template
 from xstefaland.store.writing import StoredVariable
 from xstefaland.weights.opening import WeightsLike
@@ -344,7 +344,7 @@ def _writer(run_: _Run, plan: _Plan) -> tuple[RegionWriter, int]:
         for name in plan.variables
     )
     regions = Regions(run_.regions.dims, run_.regions.sizes, plan.steps)
-    source = Source.of(run_.found, run_.asked.asks())
+    source = ExaminedDataset.of(run_.found, run_.asked.asks())
     writer = RegionWriter(source, regions, store, options, variables)
     return writer, plan.nbytes
 

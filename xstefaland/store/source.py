@@ -26,7 +26,7 @@ Wanted = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
-class Source:
+class ExaminedDataset:
     """A Dataset and what is asked of it, ready to be cut into regions.
 
     Examined once, so that a region costs no examination: its task takes raw values.
@@ -55,7 +55,7 @@ class Source:
     validation: str
 
     @classmethod
-    def of(cls, found: Sequence[Examination], asks: Sequence[Ask]) -> Source:
+    def of(cls, found: Sequence[Examination], asks: Sequence[Ask]) -> ExaminedDataset:
         """Keep of an examined Dataset what regions need."""
         names = {r.source: e.ds for e in found for r in e.readings.values()}
         first = next((e for e in found if e.latitude is not None), found[0])
@@ -117,7 +117,7 @@ class BlockTask:
     Attributes
     ----------
     parts, beside, latitude, validation
-        As in :class:`Source`.
+        As in :class:`ExaminedDataset`.
     given : dict
         Variables by name, or the dims of those that the graph reads.
     wanted : tuple of pairs

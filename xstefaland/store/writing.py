@@ -14,7 +14,7 @@ from dask.highlevelgraph import HighLevelGraph
 from numpy.typing import NDArray
 
 from xstefaland.store.packing import Packing
-from xstefaland.store.source import Block, Source
+from xstefaland.store.source import Block, ExaminedDataset
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ def _array(store: str, name: str, options: _Options, run: str) -> Any:
 
 
 def write_region(
-    source: Source, where: Mapping[str, slice], variables: Sequence[StoredVariable]
+    source: ExaminedDataset,
+    where: Mapping[str, slice],
+    variables: Sequence[StoredVariable],
 ) -> None:
     """Compute the answer for a region and write it.
 
@@ -81,7 +83,7 @@ def write_region(
 
     Parameters
     ----------
-    source : Source
+    source : ExaminedDataset
         Where inputs come from, and what is asked of them.
     where : mapping
         Where the region lies.
