@@ -16,7 +16,6 @@ import argparse
 import csv
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -127,8 +126,12 @@ def stored(ds: xr.Dataset, folder: str, name: str = "in") -> xr.Dataset:
 
 
 def memory_now() -> tuple[float, float]:
-    """Peak and present memory of this process [MiB]."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak and present memory of this process [MiB].
+
+    Not by ``ru_maxrss``: a worker that is started by another process inherits its.
+    """
+    status = Path("/proc/self/status").read_text().splitlines()
+    peak = next(int(x.split()[1]) / 1024 for x in status if x.startswith("VmHWM"))
     return peak, psutil.Process().memory_info().rss / 2**20
 
 

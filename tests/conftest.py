@@ -56,3 +56,17 @@ def no_compute() -> Callable[[], AbstractContextManager[None]]:
             yield
 
     return block
+
+
+@pytest.fixture
+def peak_memory() -> Callable[[], int]:
+    """A function that tells the most memory its process ever had [bytes].
+
+    ``ru_maxrss`` does not: a new process starts with its parent's.
+    """
+
+    def peak() -> int:
+        status = Path("/proc/self/status").read_text().splitlines()
+        return next(int(x.split()[1]) * 1024 for x in status if x.startswith("VmHWM"))
+
+    return peak

@@ -275,7 +275,9 @@ def _are_kelvin(warning: warnings.WarningMessage) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_a_small_worker_gets_through_a_large_grid(tmp_path: Any) -> None:
+def test_a_small_worker_gets_through_a_large_grid(
+    tmp_path: Any, peak_memory: Callable[[], int]
+) -> None:
     """Memory follows the chunk: a worker that could not hold the grid predicts it.
 
     The weather of the grid takes 2.8 times the memory that the worker may use before
@@ -318,17 +320,10 @@ def test_a_small_worker_gets_through_a_large_grid(tmp_path: Any) -> None:
         flow = xstefaland.predict(grid, ["streamflow"], head=head, weights=weights)
         found = flow.mean("time").compute()
         (last,) = client.run(os.getpid).values()
-        (peak,) = client.run(peak_of_this_process).values()
+        (peak,) = client.run(peak_memory).values()
     assert int(found.streamflow.notnull().sum()) == 2 * chunks
     assert last == first
     assert peak < grid.nbytes / 2
-
-
-def peak_of_this_process() -> int:
-    """Most memory that this process ever had [bytes]."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 @pytest.mark.slow

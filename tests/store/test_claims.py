@@ -92,12 +92,34 @@ def test_a_claim_without_owner_is_free(folder: LocalFolder) -> None:
         assert me.claim("7")
 
 
-def test_a_claim_that_changed_hands_is_given_back(folder: LocalFolder) -> None:
-    """Who was judged dead may have been replaced by a living owner meanwhile."""
-    with Coordinator(folder) as me, Coordinator(folder) as quicker:
-        assert quicker.claim("7")
-        assert not me._evict("claims/7", b"who was dead")
-        assert folder.read("claims/7") == quicker.name.encode()
+def test_a_living_owner_keeps_what_it_took_over(
+    folder: LocalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who saw the dead owner first but acts last finds a living one."""
+    folder.write("claims/7", b"dead")
+    with Coordinator(folder) as quick, Coordinator(folder) as slow:
+        take, paths = slow._take, []
+
+        def sleep_before_the_right(path: str) -> bool:
+            paths.append(path)
+            if path.startswith("heirs/"):
+                assert quick.claim("7")
+            return take(path)
+
+        monkeypatch.setattr(slow, "_take", sleep_before_the_right)
+        assert not slow.claim("7")
+        assert len(paths) == 2
+        assert folder.read("claims/7") == quick.name.encode()
+    assert folder.names("claims") == folder.names("heirs") == []
+
+
+def test_an_heir_that_died_has_an_heir(folder: LocalFolder) -> None:
+    """Killed between getting the right to follow and following, it blocks nobody."""
+    folder.write("claims/7", b"dead")
+    folder.write("heirs/7-dead", b"host-1-abcdefgh")
+    with Coordinator(folder) as me:
+        assert me.claim("7")
+        assert folder.names("heirs") == []
 
 
 def test_many_at_once_share_a_dead_owners_claims(folder: LocalFolder) -> None:

@@ -271,7 +271,7 @@ def _killer(pid: int, store: Path, after: int) -> Callable[[], bool]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_small_worker_gets_through_a_large_run(
-    weights: Any, head: Any, store: Path
+    weights: Any, head: Any, store: Path, peak_memory: Callable[[], int]
 ) -> None:
     """Memory follows the region: a worker that could not hold the grid writes it all.
 
@@ -317,15 +317,8 @@ def test_a_small_worker_gets_through_a_large_run(
             progress=False,
         )
         (last,) = client.run(os.getpid).values()
-        (peak,) = client.run(peak_of_this_process).values()
+        (peak,) = client.run(peak_memory).values()
     assert report.complete
     assert int(report.open().streamflow.isel(time=-1).notnull().sum()) == 2 * rows
     assert last == first
     assert peak < grid.nbytes / 2
-
-
-def peak_of_this_process() -> int:
-    """Most memory that this process ever had [bytes]."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -3,7 +3,10 @@
 A claim is a file that only one coordinator can create; it names its owner. An owner
 shows that it lives by touching a file of its own. When it dies, by any signal, its
 claims are taken over: at once on the same machine, where its process is seen to be
-gone, else when its file has not been touched for :data:`STALE` seconds.
+gone, else when its file has not been touched for :data:`STALE` seconds. Several may
+see this at the same moment, so the right to follow a dead owner is a claim itself:
+who has it writes its own name over the dead one's, and the claim is never without
+an owner in between.
 
 Should a coordinator be taken for dead that is merely slow, two write the same region:
 both write the same values, and every file whole, so nothing is lost but time.
@@ -68,15 +71,10 @@ class Coordinator:
         """Claim something unless a living coordinator has; tell whether it worked."""
         if not self._folder.shared:
             return True
-        path, me = f"claims/{what}", self.name.encode()
-        while not self._folder.create(path, me):
-            owner = self._folder.read(path)
-            if owner is not None and (
-                self.is_alive(owner.decode()) or not self._evict(path, owner)
-            ):
-                return False
-        self._mine.add(what)
-        return True
+        mine = self._take(f"claims/{what}")
+        if mine:
+            self._mine.add(what)
+        return mine
 
     def release(self, what: str) -> None:
         """Give a claim back, if it is still ours."""
@@ -105,20 +103,30 @@ class Coordinator:
             return False
         return silent < STALE
 
-    def _evict(self, path: str, owner: bytes) -> bool:
-        """Take a dead owner's claim away; False where another was quicker."""
-        claim = self._path(path)
-        aside = claim.with_name(f"{claim.name}.{self.name}.part")
-        try:
-            os.replace(claim, aside)
-        except FileNotFoundError:
-            return True  # somebody took it away: try again
-        same = aside.read_bytes() == owner
-        if not same:  # another evicted it first and claimed: give it back
-            with contextlib.suppress(FileExistsError):
-                os.link(aside, claim)
-        aside.unlink(missing_ok=True)
-        return same
+    def _take(self, path: str) -> bool:
+        """Become the owner of a file unless a living coordinator is."""
+        while not self._folder.create(path, self.name.encode()):
+            owner = self._folder.read(path)
+            if owner is None:  # released just now
+                continue
+            if self.is_alive(owner.decode()):
+                return False
+            right = f"heirs/{path.rpartition('/')[2]}-{owner.decode()[-8:]}"
+            if not self._take(right):
+                return False
+            try:
+                if self._inherit(path, owner):
+                    return True
+            finally:
+                self._folder.remove(right)
+        return True
+
+    def _inherit(self, path: str, owner: bytes) -> bool:
+        """Follow a dead owner, unless another did before we had the right to."""
+        if self._folder.read(path) != owner:
+            return False
+        self._folder.write(path, self.name.encode())
+        return True
 
     def _beat(self) -> None:
         """Touch the sign of life until the end."""

@@ -75,7 +75,7 @@ class Manifest:
     def finish(self, facts: Mapping[str, Any]) -> None:
         """Say that the store is complete, and remove what only the run needed."""
         self._write(FINISHED, facts)
-        for folder in ("done", "claims"):
+        for folder in ("done", "claims", "heirs"):
             self.folder.remove(folder)
 
     def _read(self, name: str) -> dict[str, Any] | None:
