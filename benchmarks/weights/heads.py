@@ -98,6 +98,10 @@ class Runs:
         """Folder of what an encoder made of a target's sites."""
         return self.folder / "embeddings" / target / encoder
 
+    def making(self, what: str) -> Path:
+        """File that is locked while something that jobs share is made."""
+        return self.folder / "making" / what
+
     def head(self, job: Job) -> Path:
         """Folder of a job."""
         return self.folder / "heads" / job.folder
@@ -109,13 +113,13 @@ def run(runs: Runs, job: Job) -> None:
     if (folder / "scores.csv").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with alone(runs.folder / "making"):  # what all jobs share is made once
+    with alone(runs.making(job.target)):  # what jobs share is made once
         whole = runs.task(job.target)
-        task = whole.with_roles(roles(whole.sites, job))
-        lacking = {"train", "held out"} - set(task.sites["role"])
-        if lacking:
-            raise SystemExit(f"{job}: no site is {lacking}; plan with more --sites")
-        versions = seen(runs, job, whole)
+    task = whole.with_roles(roles(whole.sites, job))
+    lacking = {"train", "held out"} - set(task.sites["role"])
+    if lacking:
+        raise SystemExit(f"{job}: no site is {lacking}; plan with more --sites")
+    versions = seen(runs, job, whole)
     started = time.monotonic()
     answers, about = ANSWERS.get(job.system, trained)(runs, job, task, versions)
     about |= {"seconds": time.monotonic() - started, "machine": machine()}
@@ -137,7 +141,8 @@ def seen(runs: Runs, job: Job, task: Task) -> dict[str, Version]:
 
     The one that is scored alone is of the random split.
     """
-    found = renderings.renderings(task, runs.folder / "channels" / job.target)
+    with alone(runs.making(job.target)):
+        found = renderings.renderings(task, runs.folder / "channels" / job.target)
     if job.split != "random":
         del found["weather"]
     if job.encoder == "zero":
@@ -146,9 +151,10 @@ def seen(runs: Runs, job: Job, task: Task) -> dict[str, Version]:
     if job.encoder == NONE:
         return found
     model: Any = runs.encoder(job.encoder).model()
-    return renderings.embed(
-        model, task, found, runs.embeddings(job.target, job.encoder)
-    )
+    with alone(runs.making(f"{job.target}-{job.encoder}")):
+        return renderings.embed(
+            model, task, found, runs.embeddings(job.target, job.encoder)
+        )
 
 
 Answers = tuple[list[Predicted], dict[str, Any]]
