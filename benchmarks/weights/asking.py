@@ -67,6 +67,7 @@ def ask(
     encoder: Weights,
     *,
     weather_alone: bool = False,
+    causal: bool = False,
     quantiles: Sequence[float] | None = None,
     sites: Sequence[str] | None = None,
 ) -> Asked:
@@ -82,6 +83,8 @@ def ask(
         Whom to ask.
     weather_alone : bool
         Give precipitation and temperature alone.
+    causal : bool
+        No day knows of a later one.
     quantiles : sequence of float, optional
         Levels to ask for.
     sites : sequence of str, optional
@@ -96,7 +99,12 @@ def ask(
         if len(rows):
             ds = _inputs(data, records, rows, weather_alone)
             answer = xstefaland.predict(
-                ds, task.target.name, head=head, weights=encoder, quantiles=quantiles
+                ds,
+                task.target.name,
+                head=head,
+                weights=encoder,
+                causal=causal,
+                quantiles=quantiles,
             )
             predicted.append(_labelled(answer, records, rows))
             truth = xr.DataArray(records.observed[rows], dims=answer.dims[:2])

@@ -32,6 +32,7 @@ from xstefaland.training.conformal import (
 from xstefaland.training.groups import skill_table
 from xstefaland.training.tasks import Task
 from xstefaland.weights import registry
+from xstefaland.weights.card import CAUSAL, TWO_WAY
 from xstefaland.weights.combining import combine
 from xstefaland.weights.evidence import Places
 from xstefaland.weights.files import Weights
@@ -64,6 +65,8 @@ class Product:
         Each with all its seeds.
     default_for : tuple of str
         Targets that it answers unless another head is named.
+    reading : str
+        How it is asked, and the one way that its card allows.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Product:
     target: str
     systems: tuple[str, ...]
     default_for: tuple[str, ...]
+    reading: str = TWO_WAY
 
     def jobs(self, encoder: str) -> list[Job]:
         """Return the jobs of its members."""
@@ -91,6 +95,15 @@ PRODUCTS = (
         "streamflow",
         ("resconn", "lstm"),
         ("streamflow",),
+    ),
+    Product(
+        "streamflow-causal-v2",
+        "causal",
+        "Daily streamflow from days up to the present alone, three seeds",
+        "streamflow",
+        ("lstm",),
+        ("streamflow",),
+        CAUSAL,
     ),
     Product(
         "streamflow-hbv-v2",
@@ -195,9 +208,13 @@ def _published(runs: Runs, product: Product, encoder: Weights, folder: Path) -> 
         _member(runs, job, encoder, drafts) for job in product.jobs(proved(runs)[0])
     ]
     path = drafts / f"{product.name}.safetensors"
-    draft = combine(members, path, name=product.name, dtype="float16")
+    readings = (product.reading,)
+    draft = combine(
+        members, path, name=product.name, dtype="float16", readings=readings
+    )
     task = runs.task(product.target)
-    asked = ask(runs.data, task, draft, encoder)
+    causal = product.reading == CAUSAL
+    asked = ask(runs.data, task, draft, encoder, causal=causal)
     entries = _banded(asked, draft, encoder, runs, path)
     about = described(task).set_index("site")
     skill = [
@@ -205,7 +222,7 @@ def _published(runs: Runs, product: Product, encoder: Weights, folder: Path) -> 
         for inputs, answers in {
             "complete": asked,
             "precipitation and temperature": ask(
-                runs.data, task, draft, encoder, weather_alone=True
+                runs.data, task, draft, encoder, weather_alone=True, causal=causal
             ),
         }.items()
         for row in skill_table(
@@ -226,6 +243,7 @@ def _published(runs: Runs, product: Product, encoder: Weights, folder: Path) -> 
         failures=failures(path, product.target, encoder, runs),
         places=_places(task),
         command=command("publish", product.name),
+        readings=readings,
         **entries,
     )
 
@@ -289,7 +307,13 @@ def _banded(
     )
     checked = combine([draft], path, name=draft.name, bands=[band], dtype="float16")
     answered = ask(
-        runs.data, task, checked, encoder, quantiles=levels, sites=second.sites
+        runs.data,
+        task,
+        checked,
+        encoder,
+        causal=CAUSAL in draft.card.readings,
+        quantiles=levels,
+        sites=second.sites,
     )
     about = described(task).set_index("site").loc[answered.sites]
     table = coverage(

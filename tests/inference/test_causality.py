@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import xstefaland
 from xstefaland.errors import InputError, WeightsError
 from xstefaland.testing import example_points, tiny_head, tiny_weights
+from xstefaland.weights import registry
 
 FEW = settings(
     max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -75,6 +77,36 @@ def test_weights_say_whether_they_can(head: Any) -> None:
         xstefaland.embed(ds, weights=plain, causal=True)
     with pytest.raises(WeightsError, match=r"base-v1.*streamflow-resconn-v1"):
         xstefaland.predict(ds, "streamflow", causal=True)
+
+
+def test_a_causal_head_of_the_table_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `head=`: each way of reading takes its own default, as errors say."""
+    form = {"window": 40, "stride": 15, "readings": BOTH_WAYS}
+    encoder = tiny_weights(tmp_path / "e.safetensors", **form)
+    head = tiny_head(encoder, path=tmp_path / "h.safetensors", readings=("causal",))
+    listed = tmp_path / "registry.json"
+    listed.write_bytes(registry.REGISTRY_FILE.read_bytes())
+    monkeypatch.setattr(registry, "REGISTRY_FILE", listed)
+    monkeypatch.setenv("XSTEFALAND_WEIGHTS_URL", str(tmp_path))
+    monkeypatch.setenv("XSTEFALAND_CACHE", str(tmp_path / "cache"))
+    how = {"version": "v9", "description": "", "bundled": False}
+    registry.record(encoder, form="base", **how)
+    registry.record(head, form="tiny", default_for=["streamflow"], **how)
+    ds = example_points(2, 50)
+    named = xstefaland.predict(ds, "streamflow", head=head, causal=True)
+    found = xstefaland.predict(ds, "streamflow", causal=True)
+    xr.testing.assert_equal(found, named)
+    explained = xstefaland.explain(ds, "streamflow", causal=True)
+    assert explained.sizes["time"] == 50
+    store = tmp_path / "out.zarr"
+    report = xstefaland.run(ds, "streamflow", store, causal=True, progress=False)
+    xr.testing.assert_equal(report.open().streamflow.load(), found)
+    with pytest.raises(WeightsError, match=rf"head='{head.name}'"):
+        xstefaland.predict(ds, "streamflow", head="streamflow-resconn-v1", causal=True)
+    with pytest.raises(WeightsError, match=rf"weights='{encoder.name}'"):
+        xstefaland.embed(ds, weights="stefaland-base-v1", causal=True)
 
 
 def test_heads_that_need_the_whole_record(weights: Any) -> None:

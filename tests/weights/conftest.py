@@ -133,6 +133,7 @@ class Table:
             "size": weights.path.stat().st_size,
             "targets": tuple(target.name for target in card.targets),
             "default_for": tuple(target.name for target in card.targets),
+            "readings": card.readings,
             "encoder": card.encoder.name if card.encoder else None,
         }
         self.entries.append(registry.Entry(**{**values, **entries}))

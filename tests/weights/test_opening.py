@@ -53,6 +53,17 @@ def test_list(shelf: dict[str, Weights], tmp_path: Path) -> None:
     assert not frame.bundled.any()
 
 
+def test_a_causal_head_is_chosen_by_who_asks_for_one(
+    table, shelf: dict[str, Weights], make_head
+) -> None:
+    """Without a name; one that is named is what was named."""
+    causal = make_head("causal-v1", ["streamflow"], readings=("causal",))
+    table.add(causal, "lstm")
+    assert resolve_head("streamflow") == shelf["flow"]
+    assert resolve_head("streamflow", reading="causal") == causal
+    assert resolve_head("streamflow", "flow-v1", reading="causal") == shelf["flow"]
+
+
 def test_fetch(shelf: dict[str, Weights]) -> None:
     """A name gives a path; all names give all paths."""
     assert fetch("flow-v1") == shelf["flow"].path

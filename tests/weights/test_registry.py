@@ -103,6 +103,40 @@ def test_record_replaces_a_line(table, encoder_file: Weights, make_head) -> None
     assert found.head_for("streamflow", "resconn").name == "a-v1"
 
 
+def test_each_way_of_reading_has_its_default(
+    table, encoder_file: Weights, make_head
+) -> None:
+    """A causal head leaves the other's default alone, and is found by who asks so."""
+    table.add(encoder_file, "base")
+    table.add(make_head("a-v1", ["streamflow"]), "resconn")
+    causal = make_head("c-v1", ["streamflow"], readings=("causal",))
+    how = {"version": "v1", "description": "", "bundled": False}
+    record(causal, form="lstm", default_for=["streamflow"], **how)
+    found = registry.table()
+    assert found.get("c-v1").readings == ("causal",)
+    assert found.head_for("streamflow").name == "a-v1"
+    assert found.head_for("streamflow", reading="causal").name == "c-v1"
+    assert found.head_for("streamflow", "resconn", reading="causal").name == "a-v1"
+    together = found.heads_together(["streamflow"], reading="causal")
+    assert [entry.name for entry in together.values()] == ["c-v1"]
+    both = make_head("d-v1", ["streamflow"], readings=("two-way", "causal"))
+    record(both, form="resconn", default_for=["streamflow"], **how)
+    found = registry.table()
+    assert found.get("a-v1").default_for == found.get("c-v1").default_for == ()
+    for reading in ("two-way", "causal"):
+        assert found.head_for("streamflow", reading=reading).name == "d-v1"
+
+
+def test_one_causal_default_a_target(table, encoder_file: Weights, make_head) -> None:
+    """Two of them would be a choice by the order of lines."""
+    table.add(encoder_file, "base")
+    table.add(make_head("a-v1", ["streamflow"]), "resconn")
+    for name in ("c-v1", "d-v1"):
+        table.add(make_head(name, ["streamflow"], readings=("causal",)), "lstm")
+    with pytest.raises(WeightsError, match="several default heads that read so: caus"):
+        registry.table()
+
+
 def test_record_refuses_a_contradiction(table, encoder_file, make_head) -> None:
     """A table that would be wrong is not written."""
     table.add(encoder_file, "base")

@@ -336,7 +336,7 @@ def predict(
     targets = _listed(target)
     settings = Settings.current(batch_size, device, precision, causal, max_gap)
     _check_missing_by(missing_by)
-    plans = plan_predictions(targets, head, weights)
+    plans = plan_predictions(targets, head, weights, causal=causal)
     for plan in plans:
         require_reading(causal, plan.encoder, *(h.weights for h in plan.heads))
     asks = [AskTargets.of(plan, settings, quantiles, missing_by) for plan in plans]

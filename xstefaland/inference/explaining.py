@@ -98,7 +98,7 @@ def explain(
     """
     _check(target, by)
     settings = Settings.current(batch_size, device, precision, causal, max_gap)
-    (plan,) = plan_predictions([target], head, weights)
+    (plan,) = plan_predictions([target], head, weights, causal=causal)
     require_reading(causal, plan.encoder, *(h.weights for h in plan.heads))
     hints = Hints.of(rename, units, latitude, climate, causal)
     prepared = prepare(ds, plan.requirements, hints)

@@ -18,6 +18,7 @@ from xstefaland.inputs import external
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.weights import Card, TargetSpec, Weights
 from xstefaland.weights.cache import is_cached
+from xstefaland.weights.card import CAUSAL, TWO_WAY
 from xstefaland.weights.members import MEDIAN, levels_of
 from xstefaland.weights.opening import WeightsLike
 from xstefaland.weights.registry import table
@@ -150,20 +151,41 @@ def require_reading(causal: bool, *weights: Weights) -> None:
     WeightsError
         With the names of those that were not.
     """
-    asked = "causal" if causal else "two-way"
-    lacking = [w.name for w in weights if asked not in w.card.readings]
-    if lacking and not causal:
-        raise WeightsError(
-            f"causal=False is not possible with {', '.join(map(repr, lacking))}: they "
-            "were trained to read days up to the present alone. Use causal=True."
-        )
+    asked = CAUSAL if causal else TWO_WAY
+    lacking = [w for w in weights if asked not in w.card.readings]
     if lacking:
-        raise WeightsError(
-            f"causal=True is not possible with {', '.join(map(repr, lacking))}: they "
-            "were trained to read whole windows, days to come included. Use "
-            "causal=False for hindcasts and gap filling, or weights whose card has "
-            "'causal' among its `readings` (`xstefaland.weights.load(name).card`)."
+        raise WeightsError(_reads_otherwise(lacking, asked))
+
+
+def _reads_otherwise(lacking: Sequence[Weights], asked: str) -> str:
+    """Say how weights read, and which others of the table read as is asked."""
+    names = ", ".join(repr(weights.name) for weights in lacking)
+    if asked == TWO_WAY:
+        return (
+            f"causal=False is not possible with {names}: they were trained to read "
+            "days up to the present alone. Use causal=True."
         )
+    instead = " or ".join(_that_read(asked, lacking)) or (
+        "weights whose card has 'causal' among its `readings` "
+        "(`xstefaland.weights.load(name).card`)"
+    )
+    return (
+        f"causal=True is not possible with {names}: they were trained to read whole "
+        "windows, days to come included. Use causal=False for hindcasts and gap "
+        f"filling, or {instead}."
+    )
+
+
+def _that_read(asked: str, instead_of: Sequence[Weights]) -> list[str]:
+    """Arguments that name weights of the table which read as is asked."""
+    kinds = {weights.kind for weights in instead_of}
+    targets = {spec.name for weights in instead_of for spec in weights.card.targets}
+    return [
+        f"{'head' if entry.kind == 'head' else 'weights'}='{entry.name}'"
+        for entry in table().entries
+        if asked in entry.readings and entry.kind in kinds and not entry.retired
+        and (entry.kind != "head" or targets & set(entry.targets))
+    ]  # fmt: skip
 
 
 def plan_encoder(weights: WeightsLike | None) -> tuple[Weights, Requirements]:
@@ -176,6 +198,8 @@ def plan_predictions(
     targets: Sequence[str],
     head: WeightsLike | None = None,
     weights: WeightsLike | None = None,
+    *,
+    causal: bool = False,
 ) -> list[HeadGroup]:
     """Open the heads of some targets and group those that share an encoder's run.
 
@@ -185,6 +209,8 @@ def plan_predictions(
         What is wanted.
     head, weights : str, path or Weights, optional
         As in :func:`xstefaland.predict`.
+    causal : bool
+        Prefer heads that were trained to read so, where none is named.
 
     Returns
     -------
@@ -200,7 +226,9 @@ def plan_predictions(
     """
     wanted: dict[str, list[str]] = {}
     heads: dict[str, Weights] = {}
-    for target, found in files.resolve_heads(list(targets), head).items():
+    reading = CAUSAL if causal else TWO_WAY
+    found_for = files.resolve_heads(list(targets), head, reading=reading)
+    for target, found in found_for.items():
         heads[found.sha256] = found
         wanted.setdefault(found.sha256, []).append(target)
     encoders = _encoders(heads.values(), weights)

@@ -108,7 +108,8 @@ class Question:
     @cached_property
     def _plans(self) -> list[HeadGroup]:
         options = (self.options.get("head"), self.options.get("weights"))
-        plans = plan_predictions(self._targets, *options)
+        causal = bool(self.options.get("causal", False))
+        plans = plan_predictions(self._targets, *options, causal=causal)
         # As in `predict`: what was missing is said of the last target's inputs.
         return sorted(plans, key=lambda plan: max(map(self._place, plan.targets)))
 

@@ -30,6 +30,7 @@ from xstefaland.training.systems import entries_of, form_of
 from xstefaland.training.tasks import Task
 from xstefaland.training.versions import Version
 from xstefaland.weights import resolve_head
+from xstefaland.weights.card import CAUSAL, TWO_WAY
 from xstefaland.weights.files import Weights
 
 logger = logging.getLogger("xstefaland")
@@ -194,7 +195,7 @@ def score_bundled(run: FinetuningRun, version: Version) -> pd.DataFrame | None:
     """
     name = run.task.target.name
     try:
-        head = resolve_head(name)
+        head = resolve_head(name, reading=_reading(run))
     except (UnknownTargetError, WeightsError) as error:
         logger.info("no bundled head is compared: %s", error)
         return None
@@ -211,6 +212,11 @@ def score_bundled(run: FinetuningRun, version: Version) -> pd.DataFrame | None:
     return scored(run.task, chosen).assign(system=BUNDLED, fold=-1)
 
 
+def _reading(run: FinetuningRun) -> str:
+    """Way of reading of a run, as cards name it."""
+    return CAUSAL if run.causal else TWO_WAY
+
+
 def _comparable(run: FinetuningRun, head: Weights) -> bool:
     """Whether a head takes what the task has, and answers in the same units."""
     card, task = head.card, run.task
@@ -220,7 +226,7 @@ def _comparable(run: FinetuningRun, head: Weights) -> bool:
         card.encoder is not None
         and card.encoder.sha256 == run.encoder.sha256
         and units == task.target.units
-        and ("causal" if run.causal else "two-way") in card.readings
+        and _reading(run) in card.readings
         and known >= {spec.name for spec in (*card.forcing, *card.attributes)}
     )
 

@@ -38,6 +38,7 @@ from xstefaland.training.versions import (
     other_climate,
     without_place,
 )
+from xstefaland.weights.card import CAUSAL, TWO_WAY
 from xstefaland.weights.files import Weights, read
 from xstefaland.weights.opening import WeightsLike
 from xstefaland.weights.targets import TargetSpec
@@ -306,7 +307,7 @@ def _finetuned(
             "data": _sources(run.task, data, observed),
         },
         metrics=comparison.summary(_scores(run)),
-        readings=("causal",) if run.causal else ("two-way",),
+        readings=(CAUSAL if run.causal else TWO_WAY,),
         folder=run.folder,
         dtype="float32",
     )

@@ -33,7 +33,8 @@ and 2 have no `members`, `bands`, `skill`, `failures`, `places`, `command`, `doi
 `external`."""
 
 KINDS = ("encoder", "head")
-READINGS = ("two-way", "causal")
+TWO_WAY, CAUSAL = "two-way", "causal"
+READINGS = (TWO_WAY, CAUSAL)
 """Ways to read a record: with the days to come in view, or without."""
 
 

@@ -16,6 +16,7 @@ from xstefaland.errors import (
     join_problems,
 )
 from xstefaland.weights import cache, registry
+from xstefaland.weights.card import TWO_WAY
 from xstefaland.weights.files import Weights, read
 
 WeightsLike = str | os.PathLike[str] | Weights
@@ -28,6 +29,7 @@ COLUMNS = (
     "version",
     "inputs",
     "targets",
+    "readings",
     "members",
     "encoder",
     "size",
@@ -48,10 +50,11 @@ def list_weights() -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per weights file: name, kind (encoder or head), form (for ``head=``),
-        version, inputs (daily ones), targets, members (heads whose mean it is), encoder
-        (of a head), size [bytes], skill (medians at sites that were not trained on),
-        doi, licence, bundled (ships inside the package), retired (shipped inside an
-        older release), cached (needs no network), description.
+        version, inputs (daily ones), targets, readings (ways of reading that it knows:
+        two-way, causal), members (heads whose mean it is), encoder (of a head), size
+        [bytes], skill (medians at sites that were not trained on), doi, licence,
+        bundled (ships inside the package), retired (shipped inside an older release),
+        cached (needs no network), description.
 
     Examples
     --------
@@ -191,7 +194,9 @@ def resolve_encoder(weights: WeightsLike | None = None) -> Weights:
     return found
 
 
-def resolve_head(target: str, head: WeightsLike | None = None) -> Weights:
+def resolve_head(
+    target: str, head: WeightsLike | None = None, *, reading: str = TWO_WAY
+) -> Weights:
     """Open the head for one target.
 
     Parameters
@@ -201,6 +206,9 @@ def resolve_head(target: str, head: WeightsLike | None = None) -> Weights:
     head : str, path or Weights, optional
         A name, a form (``"resconn"``), a path or open weights; default: the target's
         entry in the registry.
+    reading : str
+        Way of reading that the registry's choice should know, see
+        :meth:`~xstefaland.weights.registry.Registry.head_for`.
 
     Returns
     -------
@@ -214,11 +222,11 @@ def resolve_head(target: str, head: WeightsLike | None = None) -> Weights:
     WeightsError
         When the file is an encoder or cannot be had.
     """
-    return resolve_heads([target], head)[target]
+    return resolve_heads([target], head, reading=reading)[target]
 
 
 def resolve_heads(
-    targets: Sequence[str], head: WeightsLike | None = None
+    targets: Sequence[str], head: WeightsLike | None = None, *, reading: str = TWO_WAY
 ) -> dict[str, Weights]:
     """Open the head of each target; `head`, if given, must serve them all.
 
@@ -230,6 +238,8 @@ def resolve_heads(
     targets : sequence of str
         What is to be predicted.
     head : str, path or Weights, optional
+        See :func:`resolve_head`.
+    reading : str
         See :func:`resolve_head`.
 
     Returns
@@ -248,7 +258,8 @@ def resolve_heads(
         )
     table = registry.table()
     if head is None or head in table.forms:
-        names = _registry_heads(table, targets, None if head is None else str(head))
+        form = None if head is None else str(head)
+        names = _registry_heads(table, targets, form, reading)
         opened = {name: load(name) for name in set(names.values())}
         chosen = {target: opened[name] for target, name in names.items()}
     else:
@@ -287,13 +298,13 @@ def require_encoder(head: Weights, encoder: Weights) -> None:
 
 
 def _registry_heads(
-    table: registry.Registry, targets: Sequence[str], head: str | None
+    table: registry.Registry, targets: Sequence[str], head: str | None, reading: str
 ) -> dict[str, str]:
     """Look every target up before opening any file; collect all that are unknown."""
     names, unknown = {}, []
     for target in targets:
         try:
-            names[target] = table.head_for(target, head).name
+            names[target] = table.head_for(target, head, reading=reading).name
         except UnknownTargetError as error:
             unknown.append((target, error))
     if len(unknown) == 1:
@@ -305,7 +316,8 @@ def _registry_heads(
             f"{lacking}. Targets: {', '.join(table.targets)}."
         )
     if head is None:
-        return {t: entry.name for t, entry in table.heads_together(targets).items()}
+        together = table.heads_together(targets, reading=reading)
+        return {target: entry.name for target, entry in together.items()}
     return names
 
 

@@ -18,7 +18,7 @@ from xstefaland.errors import (
     WeightsNotFoundError,
     join_problems,
 )
-from xstefaland.weights.card import KINDS, is_sha256
+from xstefaland.weights.card import KINDS, TWO_WAY, is_sha256
 from xstefaland.weights.files import Weights
 from xstefaland.weights.summary import brief_skill
 
@@ -29,7 +29,7 @@ BUNDLED = Path(__file__).with_name("bundled")
 """Folder of the weights that ship inside the package."""
 
 
-LISTS = ("targets", "default_for", "inputs")
+LISTS = ("targets", "default_for", "inputs", "readings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +55,14 @@ class Entry:
     targets : tuple of str
         What a head predicts.
     default_for : tuple of str
-        Targets for which this head is taken unless ``head=`` says otherwise.
+        Targets for which this head is taken unless ``head=`` says otherwise, for the
+        ways of reading that it knows.
     encoder : str or None
         Name of a head's encoder.
     inputs : tuple of str
         Daily inputs.
+    readings : tuple of str
+        Ways of reading that it was trained for.
     members : int
         Heads whose answers it averages; 1 for a head of one network and for an encoder.
     skill : str
@@ -88,6 +91,7 @@ class Entry:
     default_for: tuple[str, ...] = ()
     encoder: str | None = None
     inputs: tuple[str, ...] = ()
+    readings: tuple[str, ...] = (TWO_WAY,)
     members: int = 1
     skill: str = ""
     doi: str | None = None
@@ -154,7 +158,9 @@ class Registry:
             f"heads for `head=`: {', '.join(self.forms)}."
         )
 
-    def head_for(self, target: str, head: str | None = None) -> Entry:
+    def head_for(
+        self, target: str, head: str | None = None, *, reading: str = TWO_WAY
+    ) -> Entry:
         """Return the head for a target: its default, or the form that `head` names.
 
         Parameters
@@ -163,6 +169,9 @@ class Registry:
             What is to be predicted.
         head : str, optional
             A name or a form such as ``"resconn"``.
+        reading : str
+            Way of reading. Where no head knows it, one that does not is returned: who
+            opens it says so.
 
         Raises
         ------
@@ -176,7 +185,7 @@ class Registry:
                     f"There is no head for target '{target}'. Targets: "
                     f"{', '.join(self.targets)}."
                 )
-            return found[0]
+            return _preferred(found, reading)
         named = [entry for entry in self.entries if entry.name == head]
         named = named or [entry for entry in self.heads if entry.form == head]
         found = [entry for entry in named if target in entry.targets]
@@ -186,9 +195,11 @@ class Registry:
                 f"Head '{head}' does not predict '{target}'. It predicts: "
                 f"{', '.join(offered)}. All targets: {', '.join(self.targets)}."
             )
-        return found[0]
+        return _preferred(found, reading)
 
-    def heads_together(self, targets: Sequence[str]) -> dict[str, Entry]:
+    def heads_together(
+        self, targets: Sequence[str], *, reading: str = TWO_WAY
+    ) -> dict[str, Entry]:
         """Return the heads for a list of targets: one for all that belong together.
 
         Fluxes and storages of one balance must come from one head, else they do not
@@ -199,6 +210,8 @@ class Registry:
         ----------
         targets : sequence of str
             What is to be predicted.
+        reading : str
+            Way of reading, as for :meth:`head_for`.
 
         Raises
         ------
@@ -211,9 +224,13 @@ class Registry:
         >>> [entry.form for entry in found.values()]
         ['resconn-hbv', 'resconn-hbv', 'resconn']
         """
-        chosen = {target: self.head_for(target) for target in targets}
+        chosen = {target: self.head_for(target, reading=reading) for target in targets}
         wanted = set(chosen)
-        covering = [entry for entry in self.heads if wanted <= set(entry.targets)]
+        covering = [
+            entry
+            for entry in self.heads
+            if wanted <= set(entry.targets) and reading in entry.readings
+        ]
         if covering:
             most = max(covering, key=lambda entry: len(wanted & set(entry.default_for)))
             return dict.fromkeys(chosen, most)
@@ -223,6 +240,11 @@ class Registry:
                     target: entry for target in chosen if target in entry.targets
                 }
         return chosen
+
+
+def _preferred(found: Sequence[Entry], reading: str) -> Entry:
+    """Return the first that knows a way of reading, or else the first."""
+    return next((entry for entry in found if reading in entry.readings), found[0])
 
 
 def table() -> Registry:
@@ -252,7 +274,7 @@ def _parsed(path: Path, modified: int) -> Registry:
         unknown = sorted(set(line) - known)
         if unknown:
             raise WeightsError(f"'{path}' has unknown columns {unknown}.")
-        lists = {key: tuple(line.get(key, ())) for key in LISTS}
+        lists = {key: tuple(line[key]) for key in LISTS if key in line}
         entries.append(Entry(**{**line, **lists}))
     registry = Registry(tuple(entries), values["default_encoder"])
     refuse_contradictions(registry)
@@ -271,12 +293,21 @@ def refuse_contradictions(registry: Registry) -> None:
         problems.append(f"retired weights are a default: {retired or 'the encoder'}")
     if registry.default_encoder not in encoders:
         problems.append(f"default encoder '{registry.default_encoder}' is not listed")
-    defaults = [target for entry in registry.entries for target in entry.default_for]
+    defaults = [
+        (target, reading)
+        for entry in registry.entries
+        for target in entry.default_for
+        for reading in entry.readings
+    ]
     for target in registry.targets:
-        if defaults.count(target) != 1:
-            problems.append(
-                f"target '{target}' has {defaults.count(target)} default heads, not 1"
-            )
+        count = defaults.count((target, TWO_WAY))
+        if count != 1:
+            problems.append(f"target '{target}' has {count} default heads, not 1")
+    problems += [
+        f"target '{target}' has several default heads that read so: {reading}"
+        for target, reading in sorted(set(defaults))
+        if reading != TWO_WAY and defaults.count((target, reading)) > 1
+    ]
     for entry in registry.entries:
         problems += _entry_problems(entry, encoders)
     if problems:
@@ -317,9 +348,9 @@ def record(
 ) -> Entry:
     """Enter a weights file into the table, replacing the line of the same name.
 
-    Name, kind, inputs, targets, members, encoder, skill, DOI, licence, hash and size
-    come from the file. A target
-    has one default head: another head that was the default of one of `default_for`
+    Name, kind, inputs, targets, ways of reading, members, encoder, skill, DOI, licence,
+    hash and size come from the file. A target has one default head for each way of
+    reading: another head of the same way that was the default of one of `default_for`
     loses it.
 
     Parameters
@@ -356,6 +387,7 @@ def record(
         default_for=tuple(default_for),
         encoder=card.encoder.name if card.encoder else None,
         inputs=tuple(spec.name for spec in card.forcing),
+        readings=card.readings,
         members=len(card.networks),
         skill=brief_skill(card),
         doi=card.doi,
@@ -368,7 +400,7 @@ def record(
             f"'{weights.path}' is to be bundled; save it in '{BUNDLED}'."
         )
     old = table()
-    entries = [_without_defaults(other, default_for) for other in old.entries]
+    entries = [_without_defaults(other, entry) for other in old.entries]
     if entry.name in old.names:
         entries[old.names.index(entry.name)] = entry
     else:
@@ -440,9 +472,11 @@ def retire(name: str, release: str) -> Entry:
     return changed
 
 
-def _without_defaults(entry: Entry, targets: Sequence[str]) -> Entry:
-    """Take targets from a head that was their default."""
-    kept = tuple(t for t in entry.default_for if t not in targets)
+def _without_defaults(entry: Entry, new: Entry) -> Entry:
+    """Take targets from a head that was their default, for a new one that reads so."""
+    if not set(entry.readings) & set(new.readings):
+        return entry
+    kept = tuple(t for t in entry.default_for if t not in new.default_for)
     return replace(entry, default_for=kept)
 
 
