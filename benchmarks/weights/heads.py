@@ -32,6 +32,7 @@ from xstefaland.training.versions import Version
 from xstefaland.weights.files import Weights, read
 
 from . import renderings, tables
+from .imagined import with_imagined
 from .jobs import NONE, Job
 from .machine import machine
 from .observations import REGIONS, join, open_task
@@ -115,6 +116,9 @@ def run(runs: Runs, job: Job) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with alone(runs.making(job.target)):  # what jobs share is made once
         whole = runs.task(job.target)
+        if SYSTEMS[job.system].imagines:
+            place = runs.folder / "tasks" / f"{job.target}-imagined"
+            whole = with_imagined(whole, place)
     task = whole.with_roles(roles(whole.sites, job))
     lacking = {"train", "held out"} - set(task.sites["role"])
     if lacking:
@@ -128,7 +132,9 @@ def run(runs: Runs, job: Job) -> None:
         for name, answer in zip(versions, answers, strict=True)
     )
     unfinished = folder / "scores.part"
-    table.merge(described(task), on="site").to_csv(unfinished, index=False)
+    table.merge(described(runs.task(job.target)), on="site").to_csv(
+        unfinished, index=False
+    )
     cost = renderings.milliseconds(runs.embeddings(job.target, job.encoder))
     about |= {"embedding_ms": cost, "encoder": job.encoder, "job": str(job)}
     (folder / "about.json").write_text(json.dumps(about, indent=1))

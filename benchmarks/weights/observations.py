@@ -96,7 +96,7 @@ def open_task(
     if not (place / "task.json").exists():
         _write(place, data, target, asked, sites)
     about = json.loads((place / "task.json").read_text())
-    records = tuple(_open_records(place / name) for name in about["records"])
+    records = tuple(open_records(place / name) for name in about["records"])
     specs = (
         tuple(VariableSpec(**entry) for entry in about[kind])
         for kind in ("forcing", "attributes")
@@ -126,7 +126,7 @@ def _write(
             raise ValueError(f"{labels.source} hides other inputs than those before it")
         task = read
         columns = [task.forcing_names.index(name) for name in WEATHER]
-        names += [_keep(_with_weather(r, columns), place) for r in read.records]
+        names += [keep(_with_weather(r, columns), place) for r in read.records]
     about = {
         "records": names,
         "forcing": [asdict(spec) for spec in task.requirements.forcing],
@@ -156,7 +156,7 @@ def _with_weather(records: Records, columns: Sequence[int]) -> Records:
     return replace(records, **arrays, sites=sites)
 
 
-def _keep(records: Records, place: Path) -> str:
+def keep(records: Records, place: Path) -> str:
     """Write the arrays and the table of sites of a source."""
     folder = place / records.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -172,8 +172,8 @@ def _keep(records: Records, place: Path) -> str:
     return records.name
 
 
-def _open_records(folder: Path) -> Records:
-    """Map what :func:`_keep` wrote."""
+def open_records(folder: Path) -> Records:
+    """Map what :func:`keep` wrote."""
     about = json.loads((folder / "about.json").read_text())
     texts = dict.fromkeys(("site", "gauge", "country", "product", "label", "role"), str)
     sites = pd.read_csv(folder / "sites.csv", dtype=texts, keep_default_na=False)

@@ -32,6 +32,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("resconn-hbv/E", "lstm-hbv"),
     ("resconn-hbv/E", "resconn-hbv/random"),
     ("resconn-hbv/E", "resconn/E"),
+    ("lstm-imagined", "lstm"),
+    ("resconn-imagined/E", "resconn/E"),
     ("lstm-kge", "lstm"),
     ("lstm-log", "lstm"),
     ("lstm-quantiles", "lstm"),

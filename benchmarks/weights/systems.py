@@ -33,11 +33,14 @@ class TrainedSystem:
         one's.
     settings : mapping
         Entries of :class:`~xstefaland.training.fitting.Finetuning` of its own.
+    imagines : bool
+        Whether it is trained on imagined weather as well (:mod:`.imagined`).
     """
 
     head: str | Mapping[str, Any]
     level: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    imagines: bool = False
 
     @property
     def physical(self) -> bool:
@@ -62,6 +65,8 @@ SYSTEMS: dict[str, TrainedSystem] = {
     "lstm-kge": TrainedSystem("lstm", settings={"loss": "kge"}),
     "lstm-log": TrainedSystem("lstm", settings={"loss": "log"}),
     "lstm-quantiles": TrainedSystem({"kind": "lstm", **STRONG, "quantiles": LEVELS}),
+    "lstm-imagined": TrainedSystem("lstm", imagines=True),
+    "resconn-imagined": TrainedSystem("resconn", imagines=True),
     "lstm-narrow": TrainedSystem({"kind": "lstm", **STRONG, "width": 128}),
     "level-anomaly": TrainedSystem("lstm-anomaly", level=WEATHER_ALONE),
     **dict.fromkeys(TABLES, TrainedSystem("")),
