@@ -13,6 +13,7 @@ import xarray as xr
 from weights import (
     asking,
     heads,
+    imagined,
     jobs,
     observations,
     publish,
@@ -164,6 +165,39 @@ def test_a_job_is_trained_scored_and_left_when_done(runs: heads.Runs) -> None:
     heads.run(runs, job)
     again = pd.read_csv(runs.head(job) / "scores.csv")
     pd.testing.assert_frame_equal(again, table)
+
+
+def test_imagined_weather_has_the_rivers_of_physics(
+    runs: heads.Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mix of landscapes is found and dries up without rain; it is never scored on."""
+    monkeypatch.setattr(imagined, "SITES", 10)
+    task = runs.task("streamflow")
+    (real,) = task.records
+    weather = real.forcing[..., imagined._columns(task, imagined.WEATHER)]
+    flows = imagined._flows(np.ascontiguousarray(weather))
+    shares = np.zeros(12, np.float32)
+    shares[[1, 4]] = 0.2, 0.5
+    task = replace(task, records=(replace(real, observed=flows @ shares),))
+    found = imagined._mix(flows[0], flows[0] @ shares)
+    np.testing.assert_allclose(found, shares, atol=1e-4)
+    assert imagined._mix(flows[0], 3 * flows[0] @ shares) is None  # more than falls
+    both = imagined.with_imagined(task, tmp_path / "imagined")
+    made = both.records[1]
+    assert len(made.sites) == 10
+    assert set(made.sites["role"]) == {"train"}
+    role = splits.unseen(task.sites).set_axis(task.sites["label"])
+    assert set(role[made.sites["label"]]) == {"train"}
+    dry = made.sites["site"].str.endswith("-no-rain").to_numpy()
+    wet = made.sites["site"].str.endswith("-more-rain").to_numpy()
+    assert made.observed[dry].max() < 0.05 < made.observed[wet].mean()
+    again = imagined.with_imagined(task, tmp_path / "imagined").records[1]
+    np.testing.assert_array_equal(again.forcing, made.forcing)
+    monkeypatch.setattr(heads, "with_imagined", lambda *_: both)
+    job = Job("streamflow", "random", "lstm-imagined", "none", 0)
+    heads.run(runs, job)
+    table = pd.read_csv(runs.head(job) / "scores.csv")
+    assert not table["site"].str.startswith("imagined").any()
 
 
 def test_regressions_see_the_features_that_they_name(runs: heads.Runs) -> None:
