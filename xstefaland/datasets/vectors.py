@@ -153,6 +153,7 @@ def _frame(table: str | Path | pd.DataFrame, site: str) -> pd.DataFrame:
 
 
 def _numeric(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """Columns of the vector where none are named: numbers that are no keys."""
     numbers = frame.select_dtypes("number").columns
     return [str(name) for name in numbers if name not in keys]
 

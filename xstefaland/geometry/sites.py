@@ -239,6 +239,7 @@ def _in_degrees(variable: xr.Variable) -> xr.Variable:
 
 
 def _values(ds: xr.Dataset, source: LatitudeSource) -> xr.Variable:
+    """Latitudes [degrees north] on the dims of their source, NaN without a CRS."""
     if source.values is not None:
         return source.values
     if source.how == "stated":
@@ -309,6 +310,7 @@ def unusable_latitudes(ds: xr.Dataset, dims: Sequence[str]) -> list[str]:
 
 
 def _says(attrs: dict[str, object], axis: str) -> bool:
+    """Whether attributes name the axis; units count without a standard_name alone."""
     if attrs.get("standard_name") == axis:
         return True
     return "standard_name" not in attrs and str(attrs.get("units")) in _DEGREES[axis]
