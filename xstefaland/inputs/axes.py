@@ -96,6 +96,7 @@ def _versions(ds: xr.Dataset) -> tuple[str, str]:
 
 
 def _uneven(ds: xr.Dataset, forcing: Sequence[str], dim: str) -> str:
+    """Say which forcings lack a dimension that others have, and what to do."""
     having = [name for name in forcing if dim in ds[name].dims]
     lacking = [name for name in forcing if dim not in ds[name].dims]
     return (
@@ -242,6 +243,7 @@ def _own_starts(name: str, dim: str) -> str:
 
 
 def _other_calendar(calendar: str) -> str:
+    """Say how cftime becomes datetime64; years of 360 days are stretched."""
     align = ', align_on="year"' if calendar == "360_day" else ""
     call = f'ds.convert_calendar("standard"{align}, use_cftime=False)'
     if calendar in STANDARD_CALENDARS:

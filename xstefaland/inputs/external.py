@@ -151,4 +151,5 @@ def _last(ds: xr.Dataset, embeddings: xr.DataArray) -> object:
 
 
 def _labels(ds: xr.Dataset, dims: list[Hashable]) -> list[object]:
+    """First label along each dim, as an example in a message."""
     return [ds.indexes[dim][0] for dim in dims if dim in ds.indexes]
