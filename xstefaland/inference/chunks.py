@@ -86,6 +86,7 @@ def _spread(sites: int, ds: xr.Dataset, dims: tuple[str, ...]) -> dict[str, int]
 
 
 def _bytes(memory: str | int) -> int:
+    """Read a size [bytes]; text may have a unit."""
     try:
         size = int(parse_bytes(memory))
     except ValueError:
