@@ -98,14 +98,17 @@ def load_folds(path: str | os.PathLike[str]) -> xr.DataArray:
 
 
 def _labels(index: pd.Index) -> list[Any]:
+    """Labels as JSON can hold them: days as text."""
     return index.astype(str).tolist() if _has_days(index) else index.tolist()
 
 
 def _has_days(index: pd.Index) -> bool:
+    """Whether labels are days, which JSON has no type for."""
     return isinstance(index, pd.DatetimeIndex)
 
 
 def _from_csv(path: Path) -> xr.DataArray:
+    """Read folds from a table; labels stay text, for leading zeros."""
     table = pd.read_csv(path, dtype=str)
     if "fold" not in table or table.shape[1] < 2:
         raise InputError(
