@@ -99,24 +99,29 @@ class Question:
         return [examine(ds, each, hints) for each in asked]
 
     def _given(self, names: Sequence[str]) -> dict[str, Any]:
+        """Options of these names that were given; the others keep their defaults."""
         return {name: self.options[name] for name in names if name in self.options}
 
     @cached_property
     def _encoder(self) -> tuple[Weights, Requirements]:
+        """Encoder and what it asks for, opened once for all regions."""
         return plan_encoder(self.options.get("weights"))
 
     @cached_property
     def _plans(self) -> list[HeadGroup]:
+        """Plans of the targets, opened once for all regions."""
         options = (self.options.get("head"), self.options.get("weights"))
         plans = plan_predictions(self._targets, *options)
         # As in `predict`: what was missing is said of the last target's inputs.
         return sorted(plans, key=lambda plan: max(map(self._place, plan.targets)))
 
     def _place(self, target: str) -> int:
+        """Place of a target in the order in which they were asked for."""
         return self._targets.index(target)
 
     @property
     def _targets(self) -> list[str]:
+        """Targets of heads as a list; what is a run of its own is refused."""
         if isinstance(self.target, str):
             return [self.target]
         beside = [n for n in self.target if n in (EMBEDDING, RECONSTRUCTION)]
