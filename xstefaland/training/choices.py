@@ -262,6 +262,7 @@ def _given_folds(labels: Sequence[str], folds: xr.DataArray) -> NDArray[np.int64
 
 
 def _keys(stacked: xr.DataArray) -> list[tuple[Any, ...]]:
+    """Labels of each entry along the stacked dims."""
     return [tuple(key) for key in stacked.indexes["site_"]]
 
 

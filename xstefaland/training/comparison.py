@@ -122,6 +122,7 @@ def trained(
     run.bar.set_description(name)
 
     def show(done: int, loss: float) -> None:
+        """Move the bar by what is new; `fit` tells how many are done in all."""
         nonlocal last
         run.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
         run.bar.update(done - last)
@@ -245,6 +246,7 @@ def _plain(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _static(scores: pd.DataFrame) -> bool:
+    """Whether scores are of a target without time: errors, not series."""
     return static_scores.ERROR in scores
 
 
