@@ -108,6 +108,8 @@ def logarithm(x: Any) -> Any:
 
 @overload(exponential, jit_options={"error_model": "numpy", "forceinline": True})
 def _exponential(x: Any) -> Any:
+    """Choose what the compiler puts in for `exponential`, by the type of `x`."""
+
     def double(x: Any) -> Any:
         return math.exp(x)
 
@@ -129,6 +131,8 @@ def _exponential(x: Any) -> Any:
 
 @overload(logarithm, jit_options={"error_model": "numpy", "forceinline": True})
 def _logarithm(x: Any) -> Any:
+    """Choose what the compiler puts in for `logarithm`, by the type of `x`."""
+
     def double(x: Any) -> Any:
         return math.log(x)
 
