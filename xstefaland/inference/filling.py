@@ -151,7 +151,11 @@ def to_user_units(
     """
     values = np.asarray(values, np.float64)
     if wanted.units is not None and reading.units is not None:
-        values = _undo(conversion(reading.units, wanted.units), values)
+        known = wanted.catalogued
+        change = conversion(
+            reading.units, wanted.units, difference=bool(known and known.difference)
+        )
+        values = _undo(change, values)
     return _undo(reading.conversion, values).astype(dtype)
 
 
