@@ -44,7 +44,7 @@ def test_single_site(weights: Any) -> None:
     assert suggest_chunks(one, weights=weights) == {"time": -1}
 
 
-@pytest.mark.parametrize("memory", ["much", -1, 0])
+@pytest.mark.parametrize("memory", ["much", -1, 0, None, float("inf")])
 def test_memory_that_is_no_size(weights: Any, memory: Any) -> None:
     """The message quotes it."""
     with pytest.raises(InputError, match=f"memory={memory!r} is not a size"):

@@ -89,7 +89,7 @@ def _bytes(memory: str | int) -> int:
     """Read a size [bytes]; text may have a unit."""
     try:
         size = int(parse_bytes(memory))
-    except ValueError:
+    except (ValueError, OverflowError, AttributeError):  # the last one: no text
         size = 0
     if size <= 0:
         raise InputError(
