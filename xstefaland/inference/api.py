@@ -130,7 +130,7 @@ def embed(
         ``{"name in the Dataset": "units"}`` where the Dataset states none.
     latitude : str, float or DataArray, optional
         Name of the variable that holds the latitude, or the latitude [degrees north],
-        where it is not recognised.
+        where it is not recognised; an array goes by the labels of its sites.
     climate : slice, Dataset, "record" or "none"
         From where climate attributes come that the Dataset lacks: a reference period
         (``slice("1990", "2010")``), a table of them (:func:`derive_climate`), the

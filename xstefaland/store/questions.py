@@ -59,12 +59,10 @@ class Question:
     def _options_at(self, where: Mapping[str, Any]) -> dict[str, Any]:
         """Options for some sites: what has a value for each goes by place or label."""
         out = dict(self.options)
-        latitude, climate = out.get("latitude"), out.get("climate")
-        if isinstance(latitude, xr.DataArray):
-            out["latitude"] = latitude.isel(where, missing_dims="ignore")
-        if isinstance(climate, xr.Dataset):
-            places = {d: cut for d, cut in where.items() if d not in climate.indexes}
-            out["climate"] = climate.isel(places, missing_dims="ignore")
+        for name in ("latitude", "climate"):
+            if isinstance(table := out.get(name), xr.DataArray | xr.Dataset):
+                places = {d: cut for d, cut in where.items() if d not in table.xindexes}
+                out[name] = table.isel(places, missing_dims="ignore")
         return out
 
     def weights(self) -> tuple[list[Weights], list[Requirements]]:
