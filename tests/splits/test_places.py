@@ -102,6 +102,14 @@ def test_days():
     assert left_out[-1] == pd.Timestamp("2002-01-30")
 
 
+def test_a_gap_wider_than_the_record():
+    """It leaves out as many labels on both sides, however few there are."""
+    fold = xr.DataArray([-1, -1, -1, -1, -1, 0], dims="time")
+    assert splits.training_part(fold, 0, gap=4).values.tolist() == [True] + [False] * 5
+    assert not splits.training_part(fold, 0, gap=9).any()
+    assert not splits.training_part(fold[::-1], 0, gap=5).any()
+
+
 def test_days_that_cannot_be_held_out():
     """No day there, the same day twice, more stretches than days: all said."""
     time = pd.date_range("2000-01-01", periods=10)
