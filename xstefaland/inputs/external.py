@@ -65,6 +65,7 @@ def aligned(ds: xr.Dataset, embeddings: xr.DataArray) -> xr.DataArray:
         if dim in ds.indexes and dim in found.indexes:
             found = found.reindex({dim: ds.indexes[dim]})
     if TIME in found.dims:
+        found = found.sortby(TIME)
         rows = found.indexes[TIME].get_indexer(ds.indexes[TIME], method="ffill")
         found = found.isel(time=np.maximum(rows, 0)).assign_coords(time=ds[TIME])
     sites = [dim for dim in found.dims if dim not in (TIME, last)]
