@@ -55,3 +55,5 @@ def test_no_forcing(weights: Any) -> None:
     """Says what is wrong with the Dataset."""
     with pytest.raises(InputError, match="chunks need daily forcing: no dimension"):
         suggest_chunks(xr.Dataset({"a": ("x", [1.0])}), weights=weights)
+    with pytest.raises(InputError, match="'time' has length 0"):
+        suggest_chunks(example_points(2, 50).isel(time=slice(0)), weights=weights)

@@ -63,7 +63,7 @@ def suggest_chunks(
     size = _bytes(memory)
     encoder, asked = plan_encoder(weights)
     found = examine(ds, asked)
-    if "time" not in ds.dims or not (found.site_dims or len(found.days)):
+    if not ds.sizes.get("time") or not (found.site_dims or len(found.days)):
         raise InputError(
             f"chunks need daily forcing: {'; '.join(found.report.problems)}"
         )
