@@ -190,10 +190,14 @@ def test_a_given_latitude_goes_by_labels() -> None:
         ),
         (xr.DataArray([1.0, 2.0], dims="site"), "has length 2 and no labels"),
         (xr.DataArray([1.0], dims="z"), r"has dims \('z',\)"),
+        (xr.DataArray(["45 N"] * 3, dims="site"), "holds <U4 values; pass degrees"),
+        ("text", "holds <U4 values; pass degrees"),
+        ("elsewhere", r"has dims \('z',\)"),
     ],
 )
-def test_a_given_latitude_of_other_sites(given: xr.DataArray, match: str) -> None:
-    """No label in common, another number of sites, another dimension."""
-    ds = xr.Dataset(coords={"site": ["a", "b", "c"]})
+def test_a_given_latitude_of_other_sites(given: str | xr.DataArray, match: str) -> None:
+    """No label in common, another number of sites, another dimension, no numbers."""
+    ds = xr.Dataset(coords={"site": ["a", "b", "c"], "elsewhere": ("z", [1.0])})
+    ds["text"] = ("site", ["45 N"] * 3)
     with pytest.raises(InputError, match=match):
         find_latitude(ds, ("site",), given)

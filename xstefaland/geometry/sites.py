@@ -215,6 +215,7 @@ def _given(
                 f"latitude={given!r}: the Dataset has no variable of that name; its "
                 f"coordinates are {have}. Pass a name, or degrees north"
             )
+        _same_sites(ds, dims, ds[given])
         return LatitudeSource("stated", (given,))
     if isinstance(given, xr.DataArray):
         return LatitudeSource("given", values=_same_sites(ds, dims, given))
@@ -234,6 +235,10 @@ def _same_sites(
         raise InputError(
             f"latitude=: the array has dims {given.dims}, the sites lie on "
             f"{tuple(dims)}; give it the dims of the sites"
+        )
+    if given.dtype.kind not in "fiu":
+        raise InputError(
+            f"latitude=: the array holds {given.dtype} values; pass degrees north"
         )
     labels = {
         dim: ds.xindexes[dim].to_pandas_index()
