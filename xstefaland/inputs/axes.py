@@ -287,6 +287,7 @@ def _step_problems(stamps: pd.DatetimeIndex, days: pd.DatetimeIndex) -> list[str
     usual = float(exact.mode().iloc[0])
     regular = len(exact) > 3 and (exact == usual).mean() > 0.8
     few = len(steps) < MANY_STEPS and bool((steps == 1).any())
+    # Every 36 hours; or every week, whether some pair is a day apart or not.
     if (regular and usual % 1 != 0) or (not few and (steps == 1).mean() < 0.5):
         step = usual if regular else float(np.median(steps))
         return [

@@ -45,7 +45,7 @@ class StefaLand(nn.Module):
         )
         if config.calendar:
             self.calendar = CalendarEmbedding(width)
-        self.position = nn.Parameter(
+        self.position = nn.Parameter(  # starts as the original's do
             torch.empty(config.max_positions, width).uniform_(-0.02, 0.02)
         )
         if config.static_position == "own":

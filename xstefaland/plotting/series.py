@@ -224,7 +224,7 @@ def _bands(ax: Axes, one: xr.DataArray) -> None:
 def _curve(ax: Axes, array: xr.DataArray, **style: Any) -> None:
     """Draw a duration curve; days without flow count but have no logarithm."""
     values = np.sort(np.asarray(array.values[np.isfinite(array.values)]))[::-1]
-    exceeded = 100 * np.arange(1, len(values) + 1) / (len(values) + 1)
+    exceeded = 100 * np.arange(1, len(values) + 1) / (len(values) + 1)  # Weibull
     positive = values > 0
     ax.plot(exceeded[positive], values[positive], lw=1.3, **style)
 
