@@ -69,7 +69,8 @@ def random_holdout(
     Raises
     ------
     InputError
-        For numbers outside their range or groups of another shape.
+        For numbers outside their range, or groups of another shape or of labels in
+        another order.
 
     Examples
     --------
