@@ -14,7 +14,7 @@ import xarray as xr
 
 import xstefaland
 from xstefaland import cli
-from xstefaland.cli_arguments import names, numbers, pairs, sizes
+from xstefaland.cli_arguments import folds, names, numbers, pairs, sizes
 from xstefaland.errors import RunError
 from xstefaland.testing import example_points, tiny_head, tiny_weights
 
@@ -227,7 +227,8 @@ def test_texts_become_values() -> None:
     assert pairs("rain=mm d-1") == {"rain": "mm d-1"}
     assert numbers("0.1,0.9") == [0.1, 0.9]
     assert names("streamflow, soil_moisture") == ["streamflow", "soil_moisture"]
-    for read, text in ((sizes, "lat=x"), (pairs, "lat"), (numbers, "a")):
+    wrong = (sizes, "lat=x"), (pairs, "lat"), (numbers, "a"), (folds, "a"), (folds, "")
+    for read, text in wrong:
         with pytest.raises(argparse.ArgumentTypeError, match="write"):
             read(text)
 

@@ -202,6 +202,33 @@ def test_model_knows_no_labels_and_no_files():
     assert not wrong
 
 
+def _undocumented(node: ast.AST, inside: bool = False) -> Iterator[str]:
+    """Names of classes and functions below a node that lack a docstring.
+
+    A nested function of up to three lines, a stub of an overload and a method that
+    Python itself calls need none.
+    """
+    for child in ast.iter_child_nodes(node):
+        function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        if function or isinstance(child, ast.ClassDef):
+            short = inside and child.end_lineno - child.lineno < 3
+            special = re.fullmatch("__.*__", child.name)
+            stub = any(ast.unparse(each) == "overload" for each in child.decorator_list)
+            if not (short or special or stub or ast.get_docstring(child)):
+                yield child.name
+        yield from _undocumented(child, inside or function)
+
+
+def test_every_function_says_what_it_is_for():
+    """Private ones too: at least the line that its name and signature do not say."""
+    missing = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for name in _undocumented(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not missing
+
+
 def test_typing_marker_ships():
     """``py.typed`` is in the package, so users get our types."""
     assert (PACKAGE / "py.typed").is_file()

@@ -117,6 +117,7 @@ def _parser() -> Parser:
 
 
 def _say(what: object, code: int) -> int:
+    """Write a message to standard error; return the exit code to leave with."""
     sys.stderr.write(f"xstefaland: {what}\n")
     return code
 
@@ -165,6 +166,7 @@ def open_input(path: str) -> xr.Dataset:
 
 
 def _predict_arguments(parser: Parser) -> None:
+    """Add what ``predict`` takes."""
     input_arguments(parser)
     output_arguments(parser)
     parser.add_argument(
@@ -179,6 +181,7 @@ def _predict_arguments(parser: Parser) -> None:
 
 
 def _embed_arguments(parser: Parser) -> None:
+    """Add what ``embed`` takes; ``--pool`` has no default, for days are large."""
     input_arguments(parser)
     output_arguments(parser)
     parser.add_argument(
@@ -191,6 +194,7 @@ def _embed_arguments(parser: Parser) -> None:
 
 
 def _reconstruct_arguments(parser: Parser) -> None:
+    """Add what ``reconstruct`` takes."""
     input_arguments(parser)
     output_arguments(parser)
     parser.add_argument(
@@ -199,12 +203,14 @@ def _reconstruct_arguments(parser: Parser) -> None:
 
 
 def _check_arguments(parser: Parser) -> None:
+    """Add what ``check`` takes: it writes no store, so there is no output."""
     input_arguments(parser)
     parser.add_argument("--target", type=names, help="what is to be predicted")
     parser.add_argument("--head", help="name, sort or file of a head")
 
 
 def _weights_arguments(parser: Parser) -> None:
+    """Add what ``weights`` takes."""
     parser.add_argument(
         "action",
         choices=("list", "fetch", "show"),
@@ -244,21 +250,25 @@ def _run(given: Arguments, target: Any, **options: Any) -> int:
 
 
 def _predict(given: Arguments) -> int:
+    """Predict; one target goes as a name and several as a list, as in Python."""
     target = given.target[0] if len(given.target) == 1 else given.target
     options = {name: getattr(given, name) for name in ("head", "quantiles", "causal")}
     return _run(given, target, **options)
 
 
 def _embed(given: Arguments) -> int:
+    """Embed; ``--pool none``, which has to be said, is Python's default."""
     pool = None if given.pool == "none" else given.pool
     return _run(given, "embedding", pool=pool, causal=given.causal)
 
 
 def _reconstruct(given: Arguments) -> int:
+    """Fill the gaps of a file into a store."""
     return _run(given, "reconstruction", add=given.add)
 
 
 def _check(given: Arguments) -> int:
+    """Print the report; a problem is an exit code, so that scripts can stop."""
     from xstefaland.inference.api import check
 
     options = ("weights", "head", "rename", "units", "latitude")
@@ -272,6 +282,7 @@ def _check(given: Arguments) -> int:
 
 
 def _weights(given: Arguments) -> int:
+    """Print the table of weights, paths of those that are here, or a card."""
     from xstefaland import weights
 
     if given.action == "list":
@@ -296,6 +307,7 @@ def _weights(given: Arguments) -> int:
 
 
 def _train(given: Arguments) -> int:
+    """Train; print the path alone, so that a script can take it."""
     from xstefaland.training import commands
 
     if given.what == "pretrain":
@@ -307,6 +319,7 @@ def _train(given: Arguments) -> int:
 
 
 def _benchmark(given: Arguments) -> int:
+    """Run a benchmark; print its page, or a list."""
     from xstefaland.training.benchmark.command import run_command
 
     if shown := run_command(given):

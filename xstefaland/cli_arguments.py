@@ -52,9 +52,9 @@ def folds(text: str) -> int | list[int]:
     """
     try:
         found = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
+        return found if "," in text else found[0]
+    except (ValueError, IndexError):
         raise argparse.ArgumentTypeError(f"{text!r}: write 3, or 0,3") from None
-    return found if "," in text else found[0]
 
 
 def names(text: str) -> list[str]:

@@ -32,15 +32,18 @@ _GUARD = threading.Lock()
 
 
 def _device(value: Any) -> bool:
+    """Whether it may name a device; whether that is there shows at its first use."""
     pattern = r"auto|cpu|mps|cuda(:\d+)?"
     return isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
 def _yes_or_no(value: Any) -> bool:
+    """Whether it is True or False: 0 and 1 are more likely a mistake."""
     return isinstance(value, bool)
 
 
 def _one_of(*choices: str) -> Callable[[Any], bool]:
+    """Make the check of an option that is one of some words."""
     return lambda value: isinstance(value, str) and value in choices
 
 

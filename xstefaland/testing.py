@@ -298,10 +298,12 @@ def tiny_head(
 
 @cache
 def _folder() -> TemporaryDirectory[str]:
+    """Folder of all tiny weights without a path; it ends with the process."""
     return TemporaryDirectory(prefix="xstefaland-")
 
 
 def _temporary() -> Path:
+    """Name the next file by the number of those that are there."""
     folder = Path(_folder().name)
     return folder / f"{len(list(folder.iterdir()))}.safetensors"
 
@@ -379,6 +381,7 @@ def _scaled(part: Any, forcing: Sequence[str], attributes: Sequence[str]) -> Non
 
 
 def _forcing_specs(names: Sequence[str]) -> tuple[VariableSpec, ...]:
+    """Describe forcings for a card, as the tables above have them."""
     from xstefaland.inputs.requirements import VariableSpec
 
     return tuple(
@@ -390,6 +393,7 @@ def _forcing_specs(names: Sequence[str]) -> tuple[VariableSpec, ...]:
 
 
 def _attribute_specs(names: Sequence[str]) -> tuple[VariableSpec, ...]:
+    """Describe attributes for a card, as the table above has them."""
     from xstefaland.inputs.requirements import VariableSpec
 
     return tuple(

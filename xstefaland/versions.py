@@ -111,6 +111,7 @@ def _requirements() -> Iterator[str]:
 
 
 def _version(name: str) -> str:
+    """Version of a package, or words that say it is not there."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

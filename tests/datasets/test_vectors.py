@@ -32,9 +32,10 @@ def test_labels_stay_text(tmp_path):
         assert found.site.values.tolist() == ["01", "1"]
         assert found.values.tolist() == [[3.0, 1.5], [4.0, 2.5]]
         assert found.attrs["source"] == name
-    assert vector_table(tmp_path / "v.csv", "gauge").embedding.values.tolist() == [
-        "a", "b",
-    ]  # fmt: skip
+        every = vector_table(tmp_path / name, "gauge")
+        assert every.embedding.values.tolist() == ["a", "b"]
+    frame.set_index("gauge").to_parquet(tmp_path / "v.parquet")
+    assert vector_table(tmp_path / "v.parquet", "gauge").identical(every)
 
 
 def test_pixels_become_unit_vectors():
@@ -62,6 +63,11 @@ def test_years_are_days():
     assert found.time.dt.year.values.tolist() == [2018, 2019]
     assert (found.time.dt.dayofyear == 1).all()
     assert bool(found.sel(site="b").isel(time=0).isnull().all())
+    floats = frame.astype({"year": float})  # as a spreadsheet writes them
+    assert alphaearth(floats, "id", year="year").identical(found)
+    floats.loc[0, "year"] = np.nan
+    with pytest.raises(InputError, match="'year' holds numbers that are no years"):
+        alphaearth(floats, "id", year="year")
 
 
 def test_what_is_wrong_is_said():

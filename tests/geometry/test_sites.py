@@ -11,6 +11,7 @@ import pyproj
 import pytest
 import xarray as xr
 
+from xstefaland.errors import InputError
 from xstefaland.geometry.sites import find_latitude, latitude, site_dims
 
 
@@ -167,3 +168,36 @@ def test_projected_kilometres() -> None:
         places.append(latitude(ds, ("y", "x"), find_latitude(ds, ("y", "x"))))
     np.testing.assert_allclose(places[0], places[1], atol=1e-5)
     assert abs(float(places[1][1, 1]) - 45.153) < 0.01
+
+
+def test_a_given_latitude_goes_by_labels() -> None:
+    """In another order, of more sites or of fewer; without labels by position."""
+    ds = xr.Dataset(coords={"site": ["a", "b", "c"]})
+    given = xr.DataArray([30.0, 20.0, 40.0], {"site": ["c", "b", "z"]}, "site")
+    found = latitude(ds, ("site",), find_latitude(ds, ("site",), given))
+    np.testing.assert_array_equal(found, [np.nan, 20, 30])
+    bare = xr.DataArray([10.0, 20.0, 30.0], dims="site")
+    found = latitude(ds, ("site",), find_latitude(ds, ("site",), bare))
+    np.testing.assert_array_equal(found, [10, 20, 30])
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        (
+            xr.DataArray([1.0], {"site": ["z"]}, "site"),
+            "'z', are none of",
+        ),
+        (xr.DataArray([1.0, 2.0], dims="site"), "has length 2 and no labels"),
+        (xr.DataArray([1.0], dims="z"), r"has dims \('z',\)"),
+        (xr.DataArray(["45 N"] * 3, dims="site"), "holds <U4 values; pass degrees"),
+        ("text", "holds <U4 values; pass degrees"),
+        ("elsewhere", r"has dims \('z',\)"),
+    ],
+)
+def test_a_given_latitude_of_other_sites(given: str | xr.DataArray, match: str) -> None:
+    """No label in common, another number of sites, another dimension, no numbers."""
+    ds = xr.Dataset(coords={"site": ["a", "b", "c"], "elsewhere": ("z", [1.0])})
+    ds["text"] = ("site", ["45 N"] * 3)
+    with pytest.raises(InputError, match=match):
+        find_latitude(ds, ("site",), given)

@@ -44,7 +44,7 @@ def test_single_site(weights: Any) -> None:
     assert suggest_chunks(one, weights=weights) == {"time": -1}
 
 
-@pytest.mark.parametrize("memory", ["much", -1, 0])
+@pytest.mark.parametrize("memory", ["much", -1, 0, None, float("inf")])
 def test_memory_that_is_no_size(weights: Any, memory: Any) -> None:
     """The message quotes it."""
     with pytest.raises(InputError, match=f"memory={memory!r} is not a size"):
@@ -55,3 +55,5 @@ def test_no_forcing(weights: Any) -> None:
     """Says what is wrong with the Dataset."""
     with pytest.raises(InputError, match="chunks need daily forcing: no dimension"):
         suggest_chunks(xr.Dataset({"a": ("x", [1.0])}), weights=weights)
+    with pytest.raises(InputError, match="'time' has length 0"):
+        suggest_chunks(example_points(2, 50).isel(time=slice(0)), weights=weights)

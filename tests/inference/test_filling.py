@@ -112,6 +112,14 @@ def test_units_go_back(label: str, units: str) -> None:
     np.testing.assert_allclose(back, values, rtol=1e-12)
 
 
+def test_a_difference_has_no_offset() -> None:
+    """A range of 20 K is one of 20 degC; the way there takes it so too."""
+    wanted = VariableSpec("temperature_range", "K")
+    reading = Reading("temperature_range", "x", wanted, label="degC", units="degC")
+    back = to_user_units(np.array([20.0]), wanted, reading, np.dtype(np.float64))
+    assert back.tolist() == [20.0]
+
+
 def test_lazy_equals_eager(weights: Any, same: Any) -> None:
     """A chunked grid is filled lazily, in its own dims, chunks and coordinates."""
     grid = example_grid(days=60)

@@ -102,6 +102,34 @@ def test_days():
     assert left_out[-1] == pd.Timestamp("2002-01-30")
 
 
+def test_labels_in_another_order():
+    """By position they would be other sites' places: held-out ones would leak."""
+    fold = xr.DataArray([0, 1, -1], {"site": ["a", "b", "c"]}, "site")
+    place = xr.DataArray([0, 1, 0], {"site": ["c", "b", "a"]}, "site")
+    for call in (
+        lambda: splits.training_part(fold, 0, place=place),
+        lambda: splits.leaks(fold, place),
+        lambda: splits.random_holdout(fold, 2, groups=place),
+        lambda: splits.same_place(fold, fold, ids=place),
+    ):
+        with pytest.raises(InputError, match=r"in another order .*reindex_like"):
+            call()
+    own = place.reindex_like(fold)
+    assert splits.training_part(fold, 0, place=own).values.tolist() == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_gap_wider_than_the_record():
+    """It leaves out as many labels on both sides, however few there are."""
+    fold = xr.DataArray([-1, -1, -1, -1, -1, 0], dims="time")
+    assert splits.training_part(fold, 0, gap=4).values.tolist() == [True] + [False] * 5
+    assert not splits.training_part(fold, 0, gap=9).any()
+    assert not splits.training_part(fold[::-1], 0, gap=5).any()
+
+
 def test_days_that_cannot_be_held_out():
     """No day there, the same day twice, more stretches than days: all said."""
     time = pd.date_range("2000-01-01", periods=10)

@@ -54,6 +54,8 @@ def test_what_cannot_be_saved_or_loaded(tmp_path):
     """Folds without labels; files of another kind."""
     with pytest.raises(InputError, match=r"no labels along \['site'\]"):
         splits.save_folds(splits.random_holdout(range(3), 3), tmp_path / "a.json")
+    with pytest.raises(InputError, match=r"name it a\.json"):
+        splits.save_folds(splits.random_holdout(["a", "b"], 2), tmp_path / "a.csv")
     for text in ("{}", "[]", "no json", '{"format": "other"}'):
         (tmp_path / "b.json").write_text(text)
         with pytest.raises(InputError, match=r"b\.json' holds no folds"):

@@ -65,6 +65,8 @@ def test_values_that_users_give_for_each_site(
     climate = xstefaland.derive_climate(grid)
     climate = climate if labels else climate.drop_vars(["lat", "lon"])
     north = xr.DataArray(np.linspace(20, 60, 6).reshape(3, 2), dims=("lat", "lon"))
+    if labels:  # in another order than the grid's
+        north = north.assign_coords(lat=grid.lat, lon=grid.lon)[::-1]
     options = {"latitude": north, "climate": climate}
     short = grid.isel(time=slice(60))
     out = run(short.chunk(lat=2), store, **options).open()

@@ -198,10 +198,22 @@ def test_folds_of_a_grid(asked):
     assert choose_folds(task, folds).tolist() == [0, 1, 2]
 
 
+def test_folds_of_a_grid_with_labels_of_two_types(asked):
+    """Labels are those of the sites: no 45.0 for 45, no digits beyond float32."""
+    east = np.array([7.1, 8.3], np.float32)
+    grid = example_grid(2, 2, 60).assign_coords(lat=[45, 46], lon=east)
+    task = make(asked, a=grid)
+    assert task.sites["label"].tolist() == ["45-7.1", "45-8.3", "46-7.1"]
+    where = {"lat": grid.lat, "lon": grid.lon}
+    folds = xr.DataArray([[0, 1], [2, 0]], where, ("lat", "lon"))
+    assert choose_folds(task, folds).tolist() == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("values", "labels", "match"),
     [
         ([0, 1], ["site000", "site001"], "no entry for the sites"),
+        ([0, 1, 0, 1, 0, np.nan], [f"site{i:03d}" for i in range(6)], "no entry for"),
         ([0] * 6, [f"site{i:03d}" for i in range(6)], "into one fold"),
         ([-1] * 6, [f"site{i:03d}" for i in range(6)], "into one fold"),
     ],

@@ -10,6 +10,7 @@ import xarray as xr
 import xstefaland
 from xstefaland import cli, weights
 from xstefaland.testing import example_points, tiny_weights
+from xstefaland.training.commands import _named
 
 
 def test_a_head_from_a_file(tmp_path: Path, capsys):
@@ -52,6 +53,12 @@ def test_sites_to_leave_out_are_named(tmp_path: Path, capsys):
             str(tmp_path), "--leave-out", str(path)]  # fmt: skip
     assert cli.main(line) == cli.PROBLEM
     assert "is empty; write a site on each line" in capsys.readouterr().err
+
+
+def test_a_name_may_have_spaces(tmp_path: Path):
+    """A site is a line: in two words it would be none, and stay in training."""
+    (tmp_path / "sites.txt").write_text("Rio Claro\n\n 01013500 \n")
+    assert _named(tmp_path / "sites.txt") == ("Rio Claro", "01013500")
 
 
 @pytest.mark.slow

@@ -131,6 +131,14 @@ def test_an_interval_covers_the_scatter_of_sites():
     assert row["low"] < 0 < row["high"]
 
 
+def test_a_head_without_any_score_is_reported():
+    """One that diverged, say: the others' scores are not lost with it."""
+    scores = table(0.1, 0.0)
+    scores.loc[scores["system"] == "resconn", "nse"] = np.nan
+    assert not len(paired(scores))
+    assert "lstm" in report(scores, tiny_weights(), 1.0)
+
+
 def test_the_card_and_the_report_say_the_same():
     """Medians by system, pairs, and whether they can be told apart."""
     scores = table(0.1, 0.0, 0.1)

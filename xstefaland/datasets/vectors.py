@@ -148,11 +148,14 @@ def _frame(table: str | Path | pd.DataFrame, site: str) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"there is no file '{path}'; pass a CSV or Parquet file")
     if path.suffix.lower() in (".parquet", ".pq"):
-        return pd.read_parquet(path).reset_index()
+        frame = pd.read_parquet(path)
+        named = [name for name in frame.index.names if name is not None]
+        return frame.reset_index(level=named) if named else frame  # no row numbers
     return pd.read_csv(path, dtype={site: str})
 
 
 def _numeric(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """Columns of the vector where none are named: numbers that are no keys."""
     numbers = frame.select_dtypes("number").columns
     return [str(name) for name in numbers if name not in keys]
 
@@ -177,6 +180,12 @@ def _refuse(frame: pd.DataFrame, keys: Sequence[str], chosen: Sequence[str]) -> 
 
 def _days(column: pd.Series) -> pd.Series:
     """Read days; whole numbers are years."""
-    if pd.api.types.is_integer_dtype(column):
-        return pd.to_datetime(column.astype(str), format="%Y").astype("datetime64[ns]")
+    if pd.api.types.is_numeric_dtype(column):
+        if not (column % 1 == 0).all():  # nor is a missing one
+            raise InputError(
+                f"column {column.name!r} holds numbers that are no years; pass whole "
+                "years or dates, in every row"
+            )
+        years = column.astype(int).astype(str)
+        return pd.to_datetime(years, format="%Y").astype("datetime64[ns]")
     return pd.to_datetime(column).astype("datetime64[ns]")

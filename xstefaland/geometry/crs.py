@@ -65,6 +65,7 @@ def _stated(ds: xr.Dataset) -> list[Any]:
 
 
 def _grid_mappings(ds: xr.Dataset) -> list[str]:
+    """Names that variables give as `grid_mapping`; decoding moves it to `encoding`."""
     names = []
     for variable in ds.data_vars.values():
         name = variable.encoding.get("grid_mapping", variable.attrs.get("grid_mapping"))

@@ -20,18 +20,21 @@ class _Cells(exactextract.raster.RasterSource):  # type: ignore[misc] # untyped
         self._extent = (west, south, east, north)
 
     def res(self) -> tuple[float, float]:
+        """Size of a cell along x and y."""
         return 1.0, 1.0
 
     def extent(self) -> tuple[int, int, int, int]:
+        """Edges [cells]: west, south, east, north."""
         return self._extent
 
     def srs_wkt(self) -> None:
-        return None
+        """No CRS: the polygons are in units of cells too."""
 
     def nodata_value(self) -> None:
-        return None
+        """No such value: every cell counts."""
 
     def read_window(self, _x: int, _y: int, columns: int, rows: int) -> Any:
+        """Zeros without memory of their own: the coverage is what is asked for."""
         return np.broadcast_to(np.int8(0), (rows, columns))
 
 

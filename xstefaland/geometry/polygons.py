@@ -209,6 +209,7 @@ def unwrapped(shape: Any) -> Any:
     polar = False
 
     def straightened(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Undo a ring's jumps; if it ends a turn away, it goes round a pole."""
         nonlocal polar
         jump = np.diff(points[:, 0])
         turned = (np.abs(jump) > 180) & (np.abs(jump) < 360)

@@ -212,10 +212,12 @@ def _check_names(name: str, unit: str | None, classes: Classes | None) -> None:
 
 
 def _known(name: str) -> Variable | None:
+    """Catalogue entry of a name or alias; the case of an alias does not matter."""
     return CATALOGUE.get(name) or _ALIASES.get(name.lower())
 
 
 def _say_unknown(name: str) -> None:
+    """Warn that bundled weights do not use a name, with the nearest known one."""
     close = difflib.get_close_matches(name, [*names_of("attribute"), *_ALIASES], 1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     warn(

@@ -11,6 +11,7 @@ import xarray as xr
 
 from xstefaland.errors import InputError
 from xstefaland.geometry.crs import axis_factor, find_crs, latitude_of
+from xstefaland.geometry.polygons import few
 
 _DEGREES = {  # as CF writes the units of an axis in degrees
     axis: {f"{degree}{end}" for degree in ("degree", "degrees") for end in ends}
@@ -102,7 +103,8 @@ def find_latitude(
         Site dimensions.
     given : str, float or DataArray, optional
         Name of the variable that holds the latitude, or the latitude itself
-        [degrees north].
+        [degrees north]; an array goes by the labels of the sites where it has some,
+        and is NaN at those that it lacks.
 
     Returns
     -------
@@ -213,21 +215,53 @@ def _given(
                 f"latitude={given!r}: the Dataset has no variable of that name; its "
                 f"coordinates are {have}. Pass a name, or degrees north"
             )
+        _same_sites(ds, dims, ds[given])
         return LatitudeSource("stated", (given,))
     if isinstance(given, xr.DataArray):
-        variable = given.variable
-        if not set(variable.dims) <= set(dims):
-            raise InputError(
-                f"latitude=: the array has dims {given.dims}, the sites lie on "
-                f"{tuple(dims)}; give it the dims of the sites"
-            )
-        return LatitudeSource("given", values=variable)
+        return LatitudeSource("given", values=_same_sites(ds, dims, given))
     if isinstance(given, bool) or not isinstance(given, (int, float, np.number)):
         raise InputError(
             f"latitude={given!r} is not possible; pass the name of a variable, degrees "
             "north, or a DataArray on the sites"
         )
     return LatitudeSource("given", values=xr.Variable((), float(given)))
+
+
+def _same_sites(
+    ds: xr.Dataset, dims: Sequence[str], given: xr.DataArray
+) -> xr.Variable:
+    """Bring an array to the Dataset's sites: by labels, where both have some."""
+    if not set(given.dims) <= set(dims):
+        raise InputError(
+            f"latitude=: the array has dims {given.dims}, the sites lie on "
+            f"{tuple(dims)}; give it the dims of the sites"
+        )
+    if given.dtype.kind not in "fiu":
+        raise InputError(
+            f"latitude=: the array holds {given.dtype} values; pass degrees north"
+        )
+    labels = {
+        dim: ds.xindexes[dim].to_pandas_index()
+        for dim in given.dims
+        if dim in given.xindexes
+        and dim in ds.xindexes
+        and not given.xindexes[dim].equals(ds.xindexes[dim])
+    }
+    for dim, wanted in labels.items():
+        if not given.indexes[dim].isin(wanted).any():
+            raise InputError(
+                f"latitude=: its labels along {dim!r}, {few(given.indexes[dim])}, are "
+                f"none of the Dataset's, {few(wanted)}; give it those of the sites"
+            )
+    variable = given.reindex(labels).variable
+    wrong = [dim for dim in given.dims if variable.sizes[dim] != ds.sizes[dim]]
+    if wrong:
+        raise InputError(
+            f"latitude=: its dimension {wrong[0]!r} has length "
+            f"{variable.sizes[wrong[0]]} and no labels, the Dataset's "
+            f"{ds.sizes[wrong[0]]}; give both the same labels"
+        )
+    return variable
 
 
 def _in_degrees(variable: xr.Variable) -> xr.Variable:
@@ -239,6 +273,7 @@ def _in_degrees(variable: xr.Variable) -> xr.Variable:
 
 
 def _values(ds: xr.Dataset, source: LatitudeSource) -> xr.Variable:
+    """Latitudes [degrees north] on the dims of their source, NaN without a CRS."""
     if source.values is not None:
         return source.values
     if source.how == "stated":
@@ -309,6 +344,7 @@ def unusable_latitudes(ds: xr.Dataset, dims: Sequence[str]) -> list[str]:
 
 
 def _says(attrs: dict[str, object], axis: str) -> bool:
+    """Whether attributes name the axis; units count without a standard_name alone."""
     if attrs.get("standard_name") == axis:
         return True
     return "standard_name" not in attrs and str(attrs.get("units")) in _DEGREES[axis]

@@ -130,7 +130,7 @@ def embed(
         ``{"name in the Dataset": "units"}`` where the Dataset states none.
     latitude : str, float or DataArray, optional
         Name of the variable that holds the latitude, or the latitude [degrees north],
-        where it is not recognised.
+        where it is not recognised; an array goes by the labels of its sites.
     climate : slice, Dataset, "record" or "none"
         From where climate attributes come that the Dataset lacks: a reference period
         (``slice("1990", "2010")``), a table of them (:func:`derive_climate`), the
@@ -444,6 +444,7 @@ def _status(found: Examination) -> dict[str, str]:
 
 
 def _listed(target: str | Sequence[str]) -> list[str]:
+    """Targets as a list without repetition; anything but names is refused."""
     if isinstance(target, str):
         return [target]
     targets: list[Any] = list(target) if isinstance(target, list | tuple) else []
@@ -456,6 +457,7 @@ def _listed(target: str | Sequence[str]) -> list[str]:
 
 
 def _check_missing_by(missing_by: object) -> None:
+    """Refuse anything but the two ways to tell what was missing."""
     if missing_by not in ("site", "day"):
         raise InputError(
             f"missing_by={missing_by!r} is not possible; use 'site' or 'day'."

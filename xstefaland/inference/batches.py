@@ -82,6 +82,7 @@ def check_batch_size(batch_size: object) -> None:
 
 
 def _automatic(model: Any, tokens: int, device: torch.device) -> int:
+    """Windows at once that a CPU's caches hold, or that fit into a GPU's memory."""
     if device.type != "cuda":
         return max(1, CPU_TOKENS // tokens)
     config = model.config
@@ -185,6 +186,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def _halve(tried: int, limit: Limit) -> int:
+    """Halve for all calls that share the limit; the first time, warn."""
     import torch
 
     size, first = max(1, tried // 2), limit.windows is None

@@ -345,6 +345,7 @@ class Encoder:
         windows = np.tile(np.arange(len(starts)), block.sites)
 
         def run(rows: slice) -> _Batch:
+            """Encode some of the windows, which may belong to several sites."""
             window = windows[rows]
             batch = _Batch(sites[rows], starts[window], fade[window], len(starts))
             return self._encode(block, batch, decode, causal)
@@ -373,6 +374,7 @@ class Encoder:
         return batch
 
     def _zeros(self, *shape: int) -> Tensor:
+        """Make sums on the device, float32 whatever the precision of the model."""
         import torch
 
         return torch.zeros(shape, device=self.device)

@@ -63,7 +63,7 @@ def suggest_chunks(
     size = _bytes(memory)
     encoder, asked = plan_encoder(weights)
     found = examine(ds, asked)
-    if "time" not in ds.dims or not (found.site_dims or len(found.days)):
+    if not ds.sizes.get("time") or not (found.site_dims or len(found.days)):
         raise InputError(
             f"chunks need daily forcing: {'; '.join(found.report.problems)}"
         )
@@ -86,9 +86,10 @@ def _spread(sites: int, ds: xr.Dataset, dims: tuple[str, ...]) -> dict[str, int]
 
 
 def _bytes(memory: str | int) -> int:
+    """Read a size [bytes]; text may have a unit."""
     try:
         size = int(parse_bytes(memory))
-    except ValueError:
+    except (ValueError, OverflowError, AttributeError):  # the last one: no text
         size = 0
     if size <= 0:
         raise InputError(

@@ -129,6 +129,7 @@ def explain(
 
 
 def _check(target: object, by: object) -> None:
+    """Refuse several targets and unknown ways to group, both in one error."""
     problems = []
     if not isinstance(target, str):
         problems.append(f"target={target!r} is not possible; pass one name")
@@ -183,11 +184,13 @@ def _without(prepared: Prepared, names: Sequence[str]) -> Prepared:
 
 
 def _answer(plan: HeadGroup, inputs: Prepared, settings: Settings) -> xr.Variable:
+    """Answer for the one target; lazy where the inputs are."""
     encoder = Reference.of(plan.encoder)
     return lazy.predict(inputs, encoder, plan.tasks(None), settings)[0]
 
 
 def _together(changes: Sequence[xr.Variable]) -> xr.Variable:
+    """Stack the changes along a new dim, which comes first here."""
     out: xr.Variable = xr.Variable.concat(changes, HIDDEN)  # type: ignore[no-untyped-call]
     return out
 

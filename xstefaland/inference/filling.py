@@ -114,17 +114,20 @@ def _flag(own: xr.Variable, filled: xr.Variable) -> xr.Variable:
 
 
 def _origin(own: Values, filled: Values) -> Values:
+    """Values of :data:`FLAGS`: a gap is 1 where it was filled, else 2."""
     gap = np.isnan(own)
     return gap.astype(np.int8) + (gap & np.isnan(filled)).astype(np.int8)
 
 
 def _first_known(own: Values, other: Values) -> Values:
+    """Own values; the other ones where there is none."""
     return np.where(np.isnan(own), other, own)
 
 
 def _added(
     ds: xr.Dataset, prepared: Prepared, values: xr.Variable, wanted: VariableSpec
 ) -> xr.Variable:
+    """Give a variable that the Dataset lacks its dims, name and units."""
     order = [dim for dim in labels.input_dims(ds, prepared) if dim in values.dims]
     out = values.transpose(*order)
     out.attrs = {"long_name": f"{wanted.name.replace('_', ' ')}, reconstructed"}
@@ -148,11 +151,16 @@ def to_user_units(
     """
     values = np.asarray(values, np.float64)
     if wanted.units is not None and reading.units is not None:
-        values = _undo(conversion(reading.units, wanted.units), values)
+        known = wanted.catalogued
+        change = conversion(
+            reading.units, wanted.units, difference=bool(known and known.difference)
+        )
+        values = _undo(change, values)
     return _undo(reading.conversion, values).astype(dtype)
 
 
 def _undo(change: Conversion, values: Values) -> Values:
+    """Convert backwards; a slope becomes its angle again."""
     if change.angle:
         return np.asarray(np.arctan(values / change.scale) / change.angle)
     return np.asarray((values - change.offset) / change.scale)

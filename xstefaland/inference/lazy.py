@@ -233,6 +233,7 @@ def _reconstruct(
 
 
 def _encoder(place: loaded.Loaded, settings: Settings) -> Encoder:
+    """Set up the encoder in a worker, with the batch sizes that fitted there before."""
     return Encoder(
         place.model,
         settings.batch_size,

@@ -337,6 +337,7 @@ def _encoders(
 
 
 def _own_encoder(head: Weights) -> Weights:
+    """Open the encoder that a head names; the default one where it names none."""
     reference = head.card.encoder
     if reference is None:
         return files.resolve_encoder()
@@ -353,6 +354,7 @@ def _own_encoder(head: Weights) -> Weights:
 def _union(
     encoder: Weights, heads: Sequence[Weights], kind: str
 ) -> tuple[VariableSpec, ...]:
+    """Variables of encoder and heads, the encoder's first: their order is fixed."""
     specs: dict[str, VariableSpec] = {}
     problems = []
     for weights in (encoder, *heads):

@@ -242,6 +242,7 @@ def _run_head(
     import torch
 
     def run(rows: slice) -> Floats:
+        """Answer for some of the sites, fewer where memory does not hold all."""
         attributes = block.attributes[rows]
         more: dict[str, Any] = {}
         if task.ensemble and task.levels is not None:

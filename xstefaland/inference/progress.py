@@ -67,6 +67,7 @@ def step(count: int) -> None:
 
 
 def _new_bar() -> Any:
+    """Make a bar that waits; in a notebook it needs no terminal."""
     from tqdm import std
 
     from xstefaland.bars import tqdm

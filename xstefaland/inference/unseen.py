@@ -218,6 +218,7 @@ def _written(site: str) -> Iterator[str]:
 
 
 def _count(ds: xr.Dataset, dims: Sequence[str]) -> int:
+    """Count the sites; a Dataset without site dims is one."""
     return int(np.prod([ds.sizes[dim] for dim in dims], dtype=int))
 
 

@@ -30,6 +30,7 @@ def advice(found: Examination, spinup_days: int = 0) -> list[str]:
 
 
 def _short(found: Examination, spinup_days: int) -> list[str]:
+    """Say that a record ends before the states have forgotten their start."""
     days = len(found.days)
     if not 0 < days < spinup_days:
         return []

@@ -96,6 +96,7 @@ def _versions(ds: xr.Dataset) -> tuple[str, str]:
 
 
 def _uneven(ds: xr.Dataset, forcing: Sequence[str], dim: str) -> str:
+    """Say which forcings lack a dimension that others have, and what to do."""
     having = [name for name in forcing if dim in ds[name].dims]
     lacking = [name for name in forcing if dim not in ds[name].dims]
     return (
@@ -242,6 +243,7 @@ def _own_starts(name: str, dim: str) -> str:
 
 
 def _other_calendar(calendar: str) -> str:
+    """Say how cftime becomes datetime64; years of 360 days are stretched."""
     align = ', align_on="year"' if calendar == "360_day" else ""
     call = f'ds.convert_calendar("standard"{align}, use_cftime=False)'
     if calendar in STANDARD_CALENDARS:
@@ -285,6 +287,7 @@ def _step_problems(stamps: pd.DatetimeIndex, days: pd.DatetimeIndex) -> list[str
     usual = float(exact.mode().iloc[0])
     regular = len(exact) > 3 and (exact == usual).mean() > 0.8
     few = len(steps) < MANY_STEPS and bool((steps == 1).any())
+    # Every 36 hours; or every week, whether some pair is a day apart or not.
     if (regular and usual % 1 != 0) or (not few and (steps == 1).mean() < 0.5):
         step = usual if regular else float(np.median(steps))
         return [

@@ -168,6 +168,8 @@ class Examination:
 
 @dataclass
 class _Findings:
+    """What the steps of an examination add to; the report joins the first and last."""
+
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)

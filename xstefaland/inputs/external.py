@@ -65,6 +65,7 @@ def aligned(ds: xr.Dataset, embeddings: xr.DataArray) -> xr.DataArray:
         if dim in ds.indexes and dim in found.indexes:
             found = found.reindex({dim: ds.indexes[dim]})
     if TIME in found.dims:
+        found = found.sortby(TIME)
         rows = found.indexes[TIME].get_indexer(ds.indexes[TIME], method="ffill")
         found = found.isel(time=np.maximum(rows, 0)).assign_coords(time=ds[TIME])
     sites = [dim for dim in found.dims if dim not in (TIME, last)]
@@ -151,4 +152,5 @@ def _last(ds: xr.Dataset, embeddings: xr.DataArray) -> object:
 
 
 def _labels(ds: xr.Dataset, dims: list[Hashable]) -> list[object]:
+    """First label along each dim, as an example in a message."""
     return [ds.indexes[dim][0] for dim in dims if dim in ds.indexes]

@@ -28,7 +28,7 @@ class Hints:
         Name in the Dataset to units, for variables that state none or wrong ones.
     latitude : str, float or DataArray, optional
         Name of the variable that holds the latitude, or the latitude itself
-        [degrees north].
+        [degrees north]; an array goes by the labels of its sites.
     climate : slice, Dataset, "record" or "none"
         Reference period of climate attributes, the attributes themselves, the whole
         record, or no derived ones.

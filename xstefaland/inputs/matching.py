@@ -169,6 +169,7 @@ class Matcher:
         return f"{name} is not used by these weights"
 
     def _find(self, name: str) -> Origin | None:
+        """Go by rename, exact name, then aliases; of two of these none is chosen."""
         for source, target in self._renamed.items():
             if target == name:
                 return Origin(name, "rename", source)
@@ -320,6 +321,7 @@ class Matcher:
         return checked
 
     def _rename_problem(self, source: str, name: str, checked: dict[str, str]) -> str:
+        """Why an entry of `rename` is wrong, or an empty string."""
         if source not in self._ds.variables:
             if name in self._ds.variables and source in self._exact:
                 return (
@@ -404,6 +406,7 @@ class Resolver:
         return self._resolve(name, frozenset())
 
     def _resolve(self, name: str, above: frozenset[str]) -> Origin:
+        """Find or derive; what stands `above` waits for this, so is no ingredient."""
         if name in self._available:
             return self._available[name]
         if name == LATITUDE:
@@ -417,6 +420,7 @@ class Resolver:
         return origin
 
     def _derive(self, name: str, above: frozenset[str]) -> Origin:
+        """Take the first recipe whose ingredients are there, or say what is lacking."""
         lacking: list[str] = []
         for recipe in recipes_for(name):
             if recipe.climate and self._no_climate:
@@ -441,12 +445,14 @@ def _nobody_has(name: str) -> bool:
 
 
 def _ambiguous(name: str, candidates: list[str]) -> str:
+    """Say which variables could be it, with the call that chooses one."""
     quoted = " and ".join(repr(source) for source in candidates)
     call = f'rename={{"{candidates[0]}": "{name}"}}'
     return f"{name}: {quoted} could all be it; choose one, for example {call}"
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
+    """End of a message that asks for the names meant; empty where none is near."""
     near = difflib.get_close_matches(name, list(known), n=3)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 

@@ -201,6 +201,7 @@ def _converted(value: Any, label: str, variable: VariableSpec) -> Array:
 
 
 def _within(value: Any, low: float, high: float) -> bool:
+    """Whether a value lies in a range, ends included; NaN never does."""
     return bool(low <= value <= high)
 
 

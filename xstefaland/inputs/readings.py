@@ -232,6 +232,7 @@ class Reader:
             return IDENTITY
 
     def _check_numbers(self, name: str, source: str) -> None:
+        """Note variables that are packed, or no numbers, with the call that helps."""
         variable = self._ds[source]
         if {"scale_factor", "add_offset"} & variable.attrs.keys():
             self.problems.append(

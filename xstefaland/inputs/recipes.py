@@ -59,43 +59,53 @@ class Recipe:
 
 
 def _mean_of_extremes(high: Array, low: Array, dates: pd.DatetimeIndex) -> Array:
+    """Mean of the day [degC], halfway between its extremes."""
     return np.asarray((high + low) / 2)
 
 
 def _oudin(temperature: Array, latitude: Array, dates: pd.DatetimeIndex) -> Array:
+    """PET [mm d-1]; the latitude has an axis of length 1 for time."""
     return oudin(temperature, latitude[..., 0], dates.day_of_year)
 
 
 def _dewpoint(dewpoint: Array, dates: pd.DatetimeIndex) -> Array:
+    """Vapour pressure [Pa] from the dewpoint [degC]."""
     return humidity.vapour_pressure_from_dewpoint(dewpoint)
 
 
 def _specific(specific: Array, pressure: Array, dates: pd.DatetimeIndex) -> Array:
+    """Vapour pressure [Pa] from specific humidity [kg kg-1] and pressure [Pa]."""
     return humidity.vapour_pressure_from_specific_humidity(specific, pressure)
 
 
 def _at_elevation(specific: Array, elevation: Array, dates: pd.DatetimeIndex) -> Array:
+    """Do the same where the pressure is only known from the elevation [m]."""
     pressure = humidity.air_pressure(elevation)
     return humidity.vapour_pressure_from_specific_humidity(specific, pressure)
 
 
 def _relative(relative: Array, warm: Array, dates: pd.DatetimeIndex) -> Array:
+    """Vapour pressure [Pa] from relative humidity [percent] and temperature."""
     return humidity.vapour_pressure_from_relative_humidity(relative, warm)
 
 
 def _saturation(vapour: Array, warm: Array, dates: pd.DatetimeIndex) -> Array:
+    """Relative humidity [percent] from vapour pressure [Pa] and temperature."""
     return humidity.relative_humidity_from_vapour_pressure(vapour, warm)
 
 
 def _speed(east: Array, north: Array, dates: pd.DatetimeIndex) -> Array:
+    """Wind speed [m s-1] from its components."""
     return humidity.wind_speed_from_components(east, north)
 
 
 def _whole_day(daylight: Array, length: Array, dates: pd.DatetimeIndex) -> Array:
+    """Mean over 24 hours of a mean over daylight that lasts `length` [s]."""
     return np.asarray(daylight * length / SECONDS_PER_DAY)
 
 
 def _whole_day_at(daylight: Array, latitude: Array, dates: pd.DatetimeIndex) -> Array:
+    """Do the same where the length of the day follows from the latitude."""
     length = day_length(latitude[..., 0], dates.day_of_year)
     return np.asarray(daylight * length / SECONDS_PER_DAY)
 

@@ -133,6 +133,7 @@ class Report:
 
     @property
     def _given(self) -> pd.DataFrame:
+        """Rows of variables that the Dataset itself has."""
         return self.table[~self.table["how"].isin((*_ABSENT, *_MADE))]
 
     @property
@@ -150,6 +151,7 @@ class Report:
         return _by_reason(late.items())
 
     def _count(self, how: tuple[str, ...]) -> int:
+        """Count the variables with one of these entries in the column `how`."""
         return int(self.table["how"].isin(how).sum())
 
     @property
@@ -161,6 +163,7 @@ class Report:
 
     @property
     def _unused(self) -> dict[str, str]:
+        """Names of variables that are not used, by reason."""
         return _by_reason(self.ignored.items())
 
 
@@ -196,6 +199,7 @@ def joined(reports: Sequence[Report]) -> Report:
 
 
 def _once(texts: Iterable[str]) -> list[str]:
+    """Texts in their order, without repetition."""
     return list(dict.fromkeys(texts))
 
 
@@ -208,24 +212,29 @@ def _by_reason(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _line(names: str, why: str, glue: str = ": ") -> str:
+    """Write names with their reason, where there is one."""
     return f"{names}{glue}{why}" if why else names
 
 
 def _reasons(title: str, reasons: dict[str, str], glue: str = ": ") -> list[str]:
+    """Lines of names by reason under a title; none for nothing."""
     lines = [f"  {_line(names, why, glue)}" for why, names in reasons.items()]
     return ["", title, *lines] if lines else []
 
 
 def _section(title: str, texts: list[str]) -> list[str]:
+    """Numbered lines under a title; none for nothing."""
     lines = [f"  {number}. {text}" for number, text in enumerate(texts, start=1)]
     return ["", title, *lines] if texts else []
 
 
 def _span(style: str, text: str) -> str:
+    """Text in one of the styles, as HTML."""
     return f'<span style="{_STYLE[style]}">{escape(text)}</span>'
 
 
 def _facts(facts: dict[str, str]) -> str:
+    """Facts as an HTML table; empty for none."""
     rows = [
         f'<tr><th style="{_STYLE["cell"]}">{escape(key)}</th>'
         f'<td style="{_STYLE["cell"]}">{escape(text)}</td></tr>'
@@ -235,22 +244,26 @@ def _facts(facts: dict[str, str]) -> str:
 
 
 def _list(style: str, title: str, texts: list[str]) -> str:
+    """Texts as a numbered HTML list under a title; empty for none."""
     items = "".join(f"<li>{escape(text)}</li>" for text in texts)
     return f"<div>{_span(style, title)}<ol>{items}</ol></div>" if texts else ""
 
 
 def _plain(title: str, reasons: dict[str, str]) -> str:
+    """Names by reason in one line of HTML, always in sight; empty for none."""
     lines = [escape(_line(names, why)) for why, names in reasons.items()]
     return f"<div><b>{title}:</b> {'; '.join(lines)}</div>" if lines else ""
 
 
 def _details(reasons: dict[str, str], title: str, glue: str = ": ") -> str:
+    """Names by reason as an HTML list, folded away under its title."""
     lines = [_line(names, why, glue) for why, names in reasons.items()]
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<details><summary>{escape(title)}</summary><ul>{items}</ul></details>"
 
 
 def _table(table: pd.DataFrame, total: int) -> str:
+    """Write the given variables as an HTML table; empty for none."""
     if not len(table):
         return ""
     head = "".join(f'<th style="{_STYLE["cell"]}">{c}</th>' for c in COLUMNS)

@@ -209,6 +209,7 @@ def _readings(unit: Any, wanted: Any, daily: bool) -> list[tuple[Any, float, boo
 
 
 def _coefficients(unit: Any, wanted: Any) -> tuple[float, float]:
+    """Scale and offset of a conversion, read off two points far apart."""
     low, high = _registry().Quantity(np.array([0.0, 1e4]), unit).to(wanted).magnitude
     return float(high - low) / 1e4, float(low)
 

@@ -16,6 +16,7 @@ from xstefaland.inputs.requirements import Requirements, VariableSpec
 
 
 def _needed_for(variable: VariableSpec, requirements: Requirements) -> str:
+    """Say what a variable is to the model: its kind, whether required, its group."""
     kind = "forcing" if variable in requirements.forcing else "attribute"
     if any(variable.name in group for group in requirements.required):
         kind += ", required"

@@ -98,6 +98,7 @@ def _curve(values: Array) -> Array:
 
 
 def _curve_distance(obs: Array, sim: Array) -> Array:
+    """RMSE between the curves of both, point by point."""
     return np.asarray(np.sqrt(((_curve(sim) - _curve(obs)) ** 2).mean(-1)))
 
 
@@ -111,6 +112,7 @@ def _between(values: Array, low: float, high: float) -> Array:
 def _volume_error(
     obs: Array, sim: Array, low: float, high: float, floor: float
 ) -> Array:
+    """Error of the volume between two shares [percent]; NaN without such days."""
     part = _between(obs, low, high)
     total, none = np.nansum(part, -1), np.isnan(part).all(-1)
     error = np.nansum(_between(sim, low, high), -1) - total
@@ -118,18 +120,21 @@ def _volume_error(
 
 
 def _log_volume(values: Array) -> Array:
+    """Sum of the logarithms of low flows, counted from the lowest."""
     part = np.log(_between(np.maximum(values, _FLOW_FLOOR), 0.0, 0.3))
     lowest = np.fmin.reduce(part, axis=-1, keepdims=True)
     return np.asarray(np.nansum(part - lowest, -1))
 
 
 def _log_volume_error(obs: Array, sim: Array) -> Array:
+    """Error of this volume [percent]; the floor stays in the divisor alone."""
     below = _log_volume(obs)
     below = np.where(below > 0, below + _FLOW_FLOOR, 0.0)
     return -100 * divide(_log_volume(sim) - below + _FLOW_FLOOR, below)
 
 
 def _slope(values: Array) -> Array:
+    """Fall of the logarithm of flow between 20 % and 70 % of exceedance."""
     count = number(values)
     exceeded = np.round(np.array([0.2, 0.7]) * count).astype(int)
     ascending = np.clip(count.astype(int) - 1 - exceeded, 0, None)
@@ -139,6 +144,7 @@ def _slope(values: Array) -> Array:
 
 
 def _slope_error(obs: Array, sim: Array) -> Array:
+    """Error of the slope [percent], NaN where that of the observations is level."""
     below = _slope(obs)
     floored = np.where(below > 0, below + _FLOW_FLOOR, 0.0)
     return 100 * divide(_slope(sim) - below, floored)

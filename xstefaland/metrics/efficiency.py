@@ -160,6 +160,7 @@ def beta_kge(obs: xr.DataArray, sim: xr.DataArray, dim: Dims = "time") -> xr.Dat
 
 
 def _efficiency(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> xr.DataArray:
+    """One minus the squared error as a share of the variance of `obs`."""
     error = mean((sim - obs) ** 2, dim)
     return 1 - ratio(error, mean(anomaly(obs, dim) ** 2, dim))
 
@@ -167,6 +168,7 @@ def _efficiency(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> xr.DataArray
 def _kling_gupta(
     obs: xr.DataArray, sim: xr.DataArray, dim: Dims, spread: xr.DataArray
 ) -> xr.DataArray:
+    """KGE with the ratio of spreads that the version of the score wants."""
     linked = correlation(obs, sim, dim)
     centre = ratio(mean(sim, dim), mean(obs, dim))
     squares = (linked - 1) ** 2 + (spread - 1) ** 2 + (centre - 1) ** 2
@@ -174,6 +176,7 @@ def _kling_gupta(
 
 
 def _ranks(values: Array) -> Array:
+    """Ranks along the last axis, ties at their mean; NaN stays NaN."""
     rows = values.reshape(-1, values.shape[-1])
     ranked = pd.DataFrame(rows.T).rank().to_numpy().T
     return np.asarray(ranked.reshape(values.shape), dtype=np.float64)

@@ -79,6 +79,7 @@ def f1(
 
 
 def _rows(score: object) -> partial[Array]:
+    """Make a kernel for arrays out of a score of one row."""
     return partial(_by_row, score)
 
 
@@ -92,6 +93,7 @@ def _by_row(score: object, obs: Array, sim: Array) -> Array:
 
 
 def _auc(yes: Array, sim: Array) -> float:
+    """Area by the ranks of the yes, which needs no curve (Mann-Whitney)."""
     from scipy.stats import rankdata
 
     positive = int(yes.sum())

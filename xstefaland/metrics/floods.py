@@ -114,6 +114,7 @@ def _of_peaks(
     days = _day_numbers(obs, one)
 
     def kernel(observed: Array, simulated: Array) -> Array:
+        """Score each series by itself: peaks are as many as they are."""
         observed, simulated = np.broadcast_arrays(observed, simulated)
         flat = zip(
             observed.reshape(-1, days.size), simulated.reshape(-1, days.size),
@@ -142,6 +143,7 @@ def _on_paired(
 
 
 def _peaks(obs: Array) -> Days:
+    """Positions of peaks that stand out by a standard deviation, well apart."""
     from scipy.signal import find_peaks
 
     return np.asarray(find_peaks(obs, distance=_APART, prominence=obs.std())[0])
@@ -155,6 +157,7 @@ def _complete(peaks: Days, days: Array, window: int) -> Days:
 
 
 def _timing(obs: Array, sim: Array, days: Array, window: int) -> float:
+    """Mean distance [d] of the highest simulated days from the peaks."""
     errors = []
     for peak in _complete(_peaks(obs), days, window):
         near = sim[peak - window : peak + window + 1]
@@ -164,6 +167,7 @@ def _timing(obs: Array, sim: Array, days: Array, window: int) -> float:
 
 
 def _relative(obs: Array, sim: Array, days: Array) -> float:
+    """Mean error of the flow at peaks [percent]; without flow there is no share."""
     peaks = _peaks(obs)
     high = peaks[obs[peaks] > 0]
     if not high.size:
@@ -172,6 +176,7 @@ def _relative(obs: Array, sim: Array, days: Array) -> float:
 
 
 def _missed(obs: Array, sim: Array, days: Array, window: int) -> float:
+    """Share of the judged peaks with no simulated one within the window."""
     from scipy.signal import find_peaks
 
     observed, simulated = (

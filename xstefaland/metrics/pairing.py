@@ -36,6 +36,7 @@ def pairs(
 
 
 def _check_arrays(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> None:
+    """Refuse what cannot be paired, with all reasons."""
     given: dict[str, Any] = {"obs": obs, "sim": sim}
     problems = [
         f"{name} is a {type(array).__name__}; wrap it as xr.DataArray({name}, dims=...)"
@@ -49,6 +50,7 @@ def _check_arrays(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> None:
 
 
 def _dim_problems(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> list[str]:
+    """Dims that are lacking, and shared ones whose labels do not allow pairs."""
     reduced = dims_of(dim)
     problems = [
         f"{name} has no dim {each!r}, its dims are {array.dims}; pass dim="
@@ -69,6 +71,7 @@ def _dim_problems(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> list[str]:
 
 
 def _label_problem(dim: str, common: int, obs: xr.DataArray, sim: xr.DataArray) -> str:
+    """Say how many labels are shared, and how to keep those."""
     sizes = f"{obs.sizes[dim]} and {sim.sizes[dim]}"
     return (
         f"of {sizes} labels along {dim!r} {common} are in both; select the common "
@@ -77,6 +80,7 @@ def _label_problem(dim: str, common: int, obs: xr.DataArray, sim: xr.DataArray) 
 
 
 def _unit_problems(obs: xr.DataArray, sim: xr.DataArray) -> list[str]:
+    """Say that units differ; those that one side does not state are not judged."""
     units = [array.attrs.get("units") for array in (obs, sim)]
     if None in units or units[0] == units[1]:
         return []
@@ -119,6 +123,7 @@ def whole(
             )
 
     def flat(*blocks: Any) -> Array:
+        """Bring all dims of the kernel to one axis, and back where they stay."""
         shape = blocks[0].shape
         lead = shape[: len(shape) - len(dims)]
         value = kernel(*(block.reshape(*lead, -1) for block in blocks))

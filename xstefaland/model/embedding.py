@@ -49,6 +49,7 @@ class VariableEmbedding(nn.Module):
         )
         self.bias2 = nn.Parameter(torch.zeros(size, d_model))
         shape = (size, d_model) if mask == "vector" else (size,)
+        # Starts as the original's do.
         self.missing = nn.Parameter(torch.empty(shape).uniform_(-0.02, 0.02))
         self.dropout = Dropout(dropout)
 

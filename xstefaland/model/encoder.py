@@ -45,7 +45,7 @@ class StefaLand(nn.Module):
         )
         if config.calendar:
             self.calendar = CalendarEmbedding(width)
-        self.position = nn.Parameter(
+        self.position = nn.Parameter(  # starts as the original's do
             torch.empty(config.max_positions, width).uniform_(-0.02, 0.02)
         )
         if config.static_position == "own":
@@ -132,6 +132,7 @@ class StefaLand(nn.Module):
         day_of_year: Tensor | None,
         latitude: Tensor | None,
     ) -> Tensor:
+        """Embed the days ``(B, T, d)``; what is missing or masked is not seen."""
         if forcing.shape[1] >= self.config.max_positions:
             raise InputError(
                 f"A window of {forcing.shape[1]} days exceeds the model's "
@@ -155,6 +156,7 @@ class StefaLand(nn.Module):
     def _static_token(
         self, attributes: Tensor, mask: Tensor | None, substitute: Tensor | None
     ) -> Tensor:
+        """Embed the attributes as one token a site ``(B, d)``."""
         missing = attributes.isnan() if mask is None else attributes.isnan() | mask
         scaled = self.attribute_scaling(attributes)
         out: Tensor = self.attribute_embedding(scaled, missing, substitute)
@@ -171,6 +173,7 @@ class StefaLand(nn.Module):
         return tokens.roll(-first, 1) if causal else tokens
 
     def _positions(self, days: int) -> Tensor:
+        """Positions of the days and the static token ``(T + 1, d)``."""
         if self.config.static_position == "last":
             return self.position[: days + 1]
         return torch.cat([self.position[:days], self.static_position.unsqueeze(0)])

@@ -61,6 +61,7 @@ class _Channel:
 
 
 def _available() -> Iterator[tuple[str, _Channel]]:
+    """Yield all channels: moving averages, states, and each landscape's responses."""
     for name in AVERAGED:
         for days in LENGTHS:
             yield f"{name}_{days}d", _Channel("mean", name, days)

@@ -48,11 +48,13 @@ class TransformerLayer(nn.Module):
         return out
 
     def _feed_forward(self, tokens: Tensor) -> Tensor:
+        """Change each token by itself."""
         hidden = self.dropout(self.activation(self.linear1(tokens)))
         out: Tensor = self.dropout(self.linear2(hidden))
         return out
 
     def _attend(self, tokens: Tensor, padding: Tensor | None, causal: bool) -> Tensor:
+        """Let tokens see each other, those before them only where causal."""
         batch, count, width = tokens.shape
         packed = self.in_proj(tokens).view(batch, count, 3, self.heads, -1)
         query, key, value = packed.permute(2, 0, 3, 1, 4)  # (B, heads, N, d/heads)
@@ -83,6 +85,7 @@ class TransformerLayer(nn.Module):
     def _explicit_attention(
         self, query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None
     ) -> Tensor:
+        """Attend with all scores in memory ``(B, heads, N, N)``."""
         scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(-1, -2)
         if keep is not None:  # added: the gradient needs no mask, a sixth of the time
             unseen = scores.new_zeros(keep.shape).masked_fill_(~keep, float("-inf"))

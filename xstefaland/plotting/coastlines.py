@@ -62,4 +62,5 @@ def _coastlines(offline: bool) -> list[NDArray[np.float64]]:
 
 
 def _lines(shape: Any) -> list[Any]:
+    """Lines of a shape that is one, or a collection of them."""
     return list(shape.geoms) if hasattr(shape, "geoms") else [shape]

@@ -119,6 +119,7 @@ def one_by_one(
 
 
 def _title(array: xr.DataArray, dim: Hashable, number: int) -> str:
+    """Label of a site, and its name where a coordinate called so has one."""
     if dim not in array.coords:
         return f"{dim} {number}"
     value = array[dim][number].item()
@@ -160,6 +161,7 @@ def panels(
 
 
 def _new_panels(count: int) -> NDArray[np.object_]:
+    """Make a figure of panels in rows; those left over stay empty."""
     columns = min(COLUMNS, count)
     rows = ceil(count / columns)
     size = (PANEL[0] * columns, PANEL[1] * rows + 0.4)

@@ -71,6 +71,7 @@ def hydrograph(
     """
 
     def draw(ax: Axes, one: xr.DataArray, truth: xr.DataArray | None) -> None:
+        """Draw one site: observations below, then the band, then the prediction."""
         if truth is not None:
             ax.plot(truth.time, truth, color=OBSERVED, lw=1.1, label="observed")
         _bands(ax, one)
@@ -115,6 +116,7 @@ def flow_duration(
     """
 
     def draw(ax: Axes, one: xr.DataArray, truth: xr.DataArray | None) -> None:
+        """Draw both curves of one site, from days that have both."""
         line = middle(one)
         if truth is not None:
             truth, line = xr.align(truth, line.where(truth.notnull()))
@@ -170,6 +172,7 @@ def _each(
 
 
 def _check(predicted: xr.DataArray, observed: xr.DataArray | None) -> None:
+    """Refuse arrays without days, and two that are in different units."""
     arrays = {"predicted": predicted, "observed": observed}
     given = {k: v for k, v in arrays.items() if v is not None}
     problems = [
@@ -219,8 +222,9 @@ def _bands(ax: Axes, one: xr.DataArray) -> None:
 
 
 def _curve(ax: Axes, array: xr.DataArray, **style: Any) -> None:
+    """Draw a duration curve; days without flow count but have no logarithm."""
     values = np.sort(np.asarray(array.values[np.isfinite(array.values)]))[::-1]
-    exceeded = 100 * np.arange(1, len(values) + 1) / (len(values) + 1)
+    exceeded = 100 * np.arange(1, len(values) + 1) / (len(values) + 1)  # Weibull
     positive = values > 0
     ax.plot(exceeded[positive], values[positive], lw=1.3, **style)
 
@@ -236,6 +240,7 @@ def _caption(ax: Axes, text: str) -> None:
 
 
 def _concise_dates(ax: Axes) -> None:
+    """Write dates short: what ticks share stands at the axis' end, once."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator(minticks=3)  # type: ignore[no-untyped-call]

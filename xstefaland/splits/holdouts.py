@@ -69,7 +69,8 @@ def random_holdout(
     Raises
     ------
     InputError
-        For numbers outside their range or groups of another shape.
+        For numbers outside their range, or groups of another shape or of labels in
+        another order.
 
     Examples
     --------
@@ -227,6 +228,7 @@ def _entry(entry: Any) -> list[Any]:
 
 
 def _check_regions(values: npt.NDArray[Any], names: list[Any]) -> None:
+    """Refuse regions without a site, and those that are held out twice."""
     present = pd.unique(pd.Series(values.ravel()).dropna()).tolist()
     problems = []
     if absent := [name for name in names if name not in present]:

@@ -52,9 +52,7 @@ def labelled(
 
 def group_codes(groups: ArrayLike, empty: xr.DataArray) -> Labels:
     """Return the number of each group; every site needs one."""
-    values = np.asarray(groups)
-    check_shape("groups", values, empty)
-    codes = pd.factorize(values.ravel())[0]
+    codes = pd.factorize(checked_values("groups", groups, empty).ravel())[0]
     if missing := int((codes < 0).sum()):
         raise InputError(
             f"{missing} of {codes.size} sites have no group; give each one its own"
@@ -62,13 +60,25 @@ def group_codes(groups: ArrayLike, empty: xr.DataArray) -> Labels:
     return np.asarray(codes, dtype=np.int64)
 
 
-def check_shape(name: str, values: npt.NDArray[Any], empty: xr.DataArray) -> None:
-    """Refuse an array that is not one value a site."""
+def checked_values(
+    name: str, given: ArrayLike, empty: xr.DataArray
+) -> npt.NDArray[Any]:
+    """Return one value a site; refuse other shapes, and labels in another order."""
+    values = np.asarray(given)
     if values.shape != empty.shape:
         raise InputError(
             f"{name} has shape {values.shape} and the sites {empty.shape}; pass one "
             "value for each site, in the same order"
         )
+    if isinstance(given, xr.DataArray):
+        try:
+            xr.align(given, empty, join="exact", copy=False)
+        except ValueError as error:
+            raise InputError(
+                f"{name} has other labels than the sites, or in another order "
+                f"({error}); bring it to theirs: {name}.reindex_like(sites)"
+            ) from None
+    return values
 
 
 def fold_number(folds: int, count: int) -> int:

@@ -12,7 +12,7 @@ from xstefaland.splits.labels import (
     ArrayLike,
     Labels,
     Seed,
-    check_shape,
+    checked_values,
     fold_number,
     labelled,
     site_array,
@@ -152,8 +152,7 @@ def leaks(fold: xr.DataArray, place: ArrayLike) -> xr.DataArray:
     >>> leaks(xr.DataArray([0, 1, 2], dims="site"), place).values.tolist()
     [True, True, False]
     """
-    values = np.asarray(place)
-    check_shape("place", values, fold)
+    values = checked_values("place", place, fold)
     table = pd.DataFrame({"place": values.ravel(), "fold": fold.values.ravel()})
     several = table.groupby("place")["fold"].transform("nunique") > 1
     return fold.copy(data=several.to_numpy().reshape(fold.shape)).rename("leak")
@@ -189,7 +188,7 @@ def training_part(
     Raises
     ------
     InputError
-        For a fold that is empty.
+        For a fold that is empty, and a place of labels in another order.
 
     Examples
     --------
@@ -203,12 +202,11 @@ def training_part(
         raise InputError(f"number={number} is no fold; there are {known}")
     near = held.copy()
     if place is not None:
-        values = np.asarray(place)
-        check_shape("place", values, fold)
+        values = checked_values("place", place, fold)
         near |= np.isin(values, values[held])
     if gap:
-        reach = np.ones(2 * gap + 1)
-        near |= np.convolve(near.astype(float), reach, "same")[: near.size] > 0.5
+        reach = np.convolve(near.astype(float), np.ones(2 * gap + 1))
+        near |= reach[gap : gap + near.size] > 0.5
     return fold.copy(data=~near).rename("train")
 
 
@@ -243,7 +241,8 @@ def same_place(
     Raises
     ------
     InputError
-        For arrays of different shape or a negative radius.
+        For arrays of different shape, ids of labels in another order, or a negative
+        radius.
 
     Examples
     --------
@@ -282,8 +281,7 @@ def _alike(ids: ArrayLike | None, empty: xr.DataArray) -> Labels:
     """Link each site to the first one with its id."""
     if ids is None:
         return np.empty((0, 2), dtype=np.int64)
-    values = pd.Series(np.asarray(ids).ravel(), dtype=object)
-    check_shape("ids", np.asarray(ids), empty)
+    values = pd.Series(checked_values("ids", ids, empty).ravel(), dtype=object)
     values = values.where(values.notna() & (values.astype(str) != ""))
     codes, names = pd.factorize(values)
     sites = np.flatnonzero(codes >= 0)

@@ -29,7 +29,8 @@ def save_folds(fold: xr.DataArray, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        For a dim without labels: positions alone would not find the sites again.
+        For a dim without labels: positions alone would not find the sites again; for
+        the path of a CSV, from which :func:`load_folds` would not read JSON.
 
     Examples
     --------
@@ -40,6 +41,11 @@ def save_folds(fold: xr.DataArray, path: str | os.PathLike[str]) -> None:
     ...     load_folds(folder + "/folds.json").identical(fold)
     True
     """
+    if Path(path).suffix == ".csv":
+        raise InputError(
+            f"path={os.fspath(path)!r} would hold JSON, which is not read from a CSV; "
+            f"name it {Path(path).stem}.json"
+        )
     bare = [str(dim) for dim in fold.dims if dim not in fold.indexes]
     if bare:
         raise InputError(
@@ -98,14 +104,17 @@ def load_folds(path: str | os.PathLike[str]) -> xr.DataArray:
 
 
 def _labels(index: pd.Index) -> list[Any]:
+    """Labels as JSON can hold them: days as text."""
     return index.astype(str).tolist() if _has_days(index) else index.tolist()
 
 
 def _has_days(index: pd.Index) -> bool:
+    """Whether labels are days, which JSON has no type for."""
     return isinstance(index, pd.DatetimeIndex)
 
 
 def _from_csv(path: Path) -> xr.DataArray:
+    """Read folds from a table; labels stay text, for leading zeros."""
     table = pd.read_csv(path, dtype=str)
     if "fold" not in table or table.shape[1] < 2:
         raise InputError(

@@ -141,6 +141,7 @@ class Coordinator:
 
     @staticmethod
     def _sign(name: str) -> str:
+        """Name of the file that shows a coordinator's life."""
         return f"alive/{name}.json"
 
 

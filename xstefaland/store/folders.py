@@ -164,6 +164,7 @@ class RemoteFolder:
         return sorted(name for name in names if name)
 
     def _path(self, name: str) -> str:
+        """Address of an object, or of the folder itself for an empty name."""
         return f"{self.root}/{name}".rstrip("/")
 
 

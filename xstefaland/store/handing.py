@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,7 +96,7 @@ def hand_out(
         When some failed.
     """
     tally = _Tally()
-    with _closing(bar):
+    with closing(bar):
         if manifest.finished:
             tally.skipped = len(writer.regions)
         else:
@@ -217,6 +217,7 @@ def _settle(
 
 
 def _sites(regions: Regions) -> int:
+    """Count the sites of all regions together."""
     return math.prod(regions.sizes)
 
 
@@ -237,6 +238,7 @@ def is_unwritable(error: Exception) -> bool:
 
 
 def _failure(report: RunReport, stopped: bool) -> RunError:
+    """Make the error of a run that is not complete, with what to do."""
     if stopped:
         return run_error(
             report,
@@ -263,12 +265,5 @@ def _at_once() -> int:
 
 
 def _claim(number: int) -> str:
+    """Name of a region's claim."""
     return f"{number:07d}"
-
-
-@contextmanager
-def _closing(bar: Progress) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        bar.close()

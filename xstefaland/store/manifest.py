@@ -79,10 +79,12 @@ class Manifest:
             self.folder.remove(folder)
 
     def _read(self, name: str) -> dict[str, Any] | None:
+        """Read a file's entries, None where there is none."""
         content = self.folder.read(name)
         return None if content is None else dict(json.loads(content))
 
     def _write(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write entries so that people can read them too."""
         self.folder.write(name, json.dumps(values, indent=1).encode())
 
 
@@ -153,8 +155,10 @@ def _same(then: Any, now: Any) -> bool:
 
 
 def _text(value: Any) -> str:
+    """Write a value as code; ``nothing`` is no value but says there is none."""
     return value if value == "nothing" else repr(value)
 
 
 def _marker(number: int) -> str:
+    """Name of the file that says that a region is done."""
     return f"done/{number:07d}.json"

@@ -59,12 +59,10 @@ class Question:
     def _options_at(self, where: Mapping[str, Any]) -> dict[str, Any]:
         """Options for some sites: what has a value for each goes by place or label."""
         out = dict(self.options)
-        latitude, climate = out.get("latitude"), out.get("climate")
-        if isinstance(latitude, xr.DataArray):
-            out["latitude"] = latitude.isel(where, missing_dims="ignore")
-        if isinstance(climate, xr.Dataset):
-            places = {d: cut for d, cut in where.items() if d not in climate.indexes}
-            out["climate"] = climate.isel(places, missing_dims="ignore")
+        for name in ("latitude", "climate"):
+            if isinstance(table := out.get(name), xr.DataArray | xr.Dataset):
+                places = {d: cut for d, cut in where.items() if d not in table.xindexes}
+                out[name] = table.isel(places, missing_dims="ignore")
         return out
 
     def weights(self) -> tuple[list[Weights], list[Requirements]]:
@@ -99,14 +97,17 @@ class Question:
         return [examine(ds, each, hints) for each in asked]
 
     def _given(self, names: Sequence[str]) -> dict[str, Any]:
+        """Options of these names that were given; the others keep their defaults."""
         return {name: self.options[name] for name in names if name in self.options}
 
     @cached_property
     def _encoder(self) -> tuple[Weights, Requirements]:
+        """Encoder and what it asks for, opened once for all regions."""
         return plan_encoder(self.options.get("weights"))
 
     @cached_property
     def _plans(self) -> list[HeadGroup]:
+        """Plans of the targets, opened once for all regions."""
         options = (self.options.get("head"), self.options.get("weights"))
         causal = bool(self.options.get("causal", False))
         plans = plan_predictions(self._targets, *options, causal=causal)
@@ -114,10 +115,12 @@ class Question:
         return sorted(plans, key=lambda plan: max(map(self._place, plan.targets)))
 
     def _place(self, target: str) -> int:
+        """Place of a target in the order in which they were asked for."""
         return self._targets.index(target)
 
     @property
     def _targets(self) -> list[str]:
+        """Targets of heads as a list; what is a run of its own is refused."""
         if isinstance(self.target, str):
             return [self.target]
         beside = [n for n in self.target if n in (EMBEDDING, RECONSTRUCTION)]

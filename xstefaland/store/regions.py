@@ -45,6 +45,7 @@ class Regions:
 
     @property
     def _counts(self) -> tuple[int, ...]:
+        """Number of regions along each dim."""
         pairs = zip(self.sizes, self.steps, strict=True)
         return tuple(math.ceil(size / step) for size, step in pairs)
 

@@ -406,6 +406,7 @@ def _write(run_: _Run) -> None:
 
 
 def _layout(run_: _Run) -> dict[str, Any]:
+    """How the store is cut; a later call that says otherwise is refused."""
     steps = dict(zip(run_.regions.dims, run_.regions.steps, strict=True))
     output = run_.output
     return {

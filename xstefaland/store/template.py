@@ -143,6 +143,7 @@ def _plain(variable: xr.Variable) -> xr.Variable:
 
 
 def _kept(variable: xr.Variable) -> dict[str, Any]:
+    """Keep of the encoding how dates are counted, and the grid mapping."""
     dates = variable.dtype.kind in "mM"
     wanted = KEPT if dates else ("grid_mapping",)
     return {n: variable.encoding[n] for n in wanted if n in variable.encoding}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -244,10 +246,9 @@ def choose_folds(
 
 def _given_folds(labels: Sequence[str], folds: xr.DataArray) -> NDArray[np.int64]:
     """Look up the fold of each site by its label along the dims of an array."""
-    stacked = folds.stack(site_=folds.dims)
-    keys = ["-".join(map(str, np.atleast_1d(key))) for key in _keys(stacked)]
-    known = dict(zip(keys, stacked.values, strict=True))
-    lacking = [label for label in labels if label not in known]
+    keys = map("-".join, product(*(map(str, folds[d].values) for d in folds.dims)))
+    known = dict(zip(keys, folds.values.ravel().tolist(), strict=True))
+    lacking = [label for label in labels if pd.isna(known.get(label))]
     if lacking:
         raise InputError(
             f"folds= has no entry for the sites {lacking[:5]}; give it the labels of "
@@ -259,10 +260,6 @@ def _given_folds(labels: Sequence[str], folds: xr.DataArray) -> NDArray[np.int64
             "folds= puts all sites with observations into one fold; two are needed"
         )
     return found
-
-
-def _keys(stacked: xr.DataArray) -> list[tuple[Any, ...]]:
-    return [tuple(key) for key in stacked.indexes["site_"]]
 
 
 def data_name_problems(names: Sequence[str]) -> list[str]:

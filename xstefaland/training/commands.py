@@ -106,7 +106,8 @@ def _named(path: Path | None) -> tuple[str, ...]:
     """Read the sites to leave out, one a line; none without a file."""
     if path is None:
         return ()
-    names = tuple(path.read_text(encoding="utf-8").split())
+    lines = map(str.strip, path.read_text(encoding="utf-8").splitlines())
+    names = tuple(filter(None, lines))
     if not names:
         raise InputError(f"--leave-out {path}: it is empty; write a site on each line")
     return names

@@ -123,6 +123,7 @@ def trained(
     run.bar.set_description(name)
 
     def show(done: int, loss: float) -> None:
+        """Move the bar by what is new; `fit` tells how many are done in all."""
         nonlocal last
         run.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
         run.bar.update(done - last)
@@ -251,6 +252,7 @@ def _plain(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _static(scores: pd.DataFrame) -> bool:
+    """Whether scores are of a target without time: errors, not series."""
     return static_scores.ERROR in scores
 
 
@@ -280,13 +282,15 @@ def paired(scores: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
     """
     values = static_scores.ERROR if _static(scores) else "nse"
     centre: Callable[..., Any] = np.mean if _static(scores) else np.median
-    table = scores.pivot_table(index="site", columns="system", values=values)
+    table = scores.groupby(["site", "system"])[values].mean().unstack()
     own = scores["system"].iloc[0]
     rows = {}
     for other in (name for name in (*BASELINES, BUNDLED) if name != own):
         if other not in table:
             continue
         pairs = (table[own] - table[other]).dropna().to_numpy()
+        if not len(pairs):
+            continue
         draws = np.random.default_rng(0).choice(pairs, (2000, len(pairs)))
         edges = (1 - level) / 2, (1 + level) / 2
         low, high = np.quantile(centre(draws, axis=1), edges)

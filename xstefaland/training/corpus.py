@@ -187,6 +187,7 @@ def training_values(
 
 
 def _joined(parts: Mapping[str, Sequence[Floats]]) -> dict[str, Floats]:
+    """Join the values of all sources, variable by variable."""
     return {name: np.concatenate(each) for name, each in parts.items()}
 
 

@@ -280,6 +280,7 @@ def _neighbours(
 
 
 def _scaled(model: StefaLand, values: Floats) -> Floats:
+    """Attributes in the model's scale, in which they are compared."""
     scaled: Floats = model.attribute_scaling(torch.from_numpy(values)).numpy()
     return scaled
 

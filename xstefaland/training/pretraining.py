@@ -157,6 +157,7 @@ def variable_statistics(
 
 
 def _entry(name: str, values: NDArray[np.float32]) -> dict[str, Any]:
+    """Describe one variable for card and scaling, from values of training sites."""
     logged = name in LOGGED
     return {
         "name": name,
@@ -292,10 +293,12 @@ class PretrainingRun:
 
     @property
     def _checkpoint(self) -> Path:
+        """File from which the run goes on."""
         return self.folder / "checkpoint.pt"
 
     @property
     def _log(self) -> Path:
+        """File with a JSON object on each line."""
         return self.folder / "log.jsonl"
 
     def _parameter_groups(self) -> list[dict[str, Any]]:

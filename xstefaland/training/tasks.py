@@ -153,6 +153,7 @@ class Task:
 
 
 def _chosen(names: Sequence[str], chosen: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Names at the places that are marked."""
     return tuple(name for name, good in zip(names, chosen, strict=True) if good)
 
 
@@ -244,6 +245,7 @@ def read_records(
 
 
 def _days_of(dates: pd.DatetimeIndex, period: slice | None) -> slice:
+    """Days of a period, its ends included, as positions; all without one."""
     span = period or slice(None)
     return dates.slice_indexer(span.start, span.stop)
 

@@ -193,6 +193,7 @@ def _data(cards: Sequence[Card]) -> list[Any]:
 
 
 def _once(items: Iterable[Item]) -> tuple[Item, ...]:
+    """Items in their order, without repetition."""
     return tuple(dict.fromkeys(items))
 
 

@@ -307,6 +307,7 @@ def _stored(tensor: Tensor, dtype: str) -> Tensor:
 
 
 def _package_version() -> str:
+    """Version that goes into a card."""
     try:
         return version("xstefaland")
     except PackageNotFoundError:  # run from a source tree that is not installed

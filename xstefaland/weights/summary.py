@@ -128,6 +128,7 @@ def brief_skill(card: Card) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
+    """Names in one line."""
     return ", ".join(names)
 
 
@@ -147,10 +148,12 @@ def _quantiles(card: Card) -> list[str]:
 
 
 def _encoder(card: Card) -> str:
+    """Name of the encoder that a head reads, with the start of its hash."""
     return f"{card.encoder.name} ({card.encoder.sha256[:12]})" if card.encoder else ""
 
 
 def _external(card: Card) -> str:
+    """Say which embeddings of others a head reads."""
     if card.external is None:
         return ""
     found = card.external
@@ -159,6 +162,7 @@ def _external(card: Card) -> str:
 
 
 def _places(card: Card) -> str:
+    """Say how many places the weights were trained at, and how widely spread."""
     if card.places is None:
         return ""
     return f"{card.places.count} sites in {len(card.places.cells)} one-degree cells"

@@ -61,6 +61,8 @@ def test_days_take_the_last_vector_before(work):
     ).values()
     assert (found[2, :200] == 2).all()
     assert (found[2, 200:] == 12).all()
+    (turned,) = vectors.given(yearly[::-1].transpose("place", ...))(work.task).values()
+    np.testing.assert_array_equal(turned, found)
 
 
 def test_what_does_not_fit_is_said(work):

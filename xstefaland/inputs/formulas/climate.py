@@ -145,10 +145,12 @@ def _plain_mean(values: Array) -> Array:
 
 
 def _mean(values: Array, enough: int) -> Array:
+    """Mean of the days with data, NaN where they are too few."""
     return np.where(_enough(enough, values), _plain_mean(values), np.nan)
 
 
 def _precipitation_indices(rain: Array, enough: int) -> dict[str, Array]:
+    """Mean, and frequency and duration of high and low precipitation."""
     mean = _mean(rain, enough)
     days = (~np.isnan(rain)).sum(axis=-1)
     high = (rain > 0) & (rain >= 5 * mean[..., np.newaxis])  # never where none falls
@@ -172,6 +174,7 @@ def _runs(event: Array) -> Array:
 def _temperature_indices(
     warm: Array, dates: pd.DatetimeIndex, enough: int
 ) -> dict[str, Array]:
+    """Mean, and range of the mean annual cycle by month."""
     month = np.asarray(dates.month)[:, np.newaxis] == np.arange(1, 13)  # (time, 12)
     valid = ~np.isnan(warm)
     total = np.where(valid, warm, 0).astype(np.float64) @ month
@@ -184,6 +187,7 @@ def _temperature_indices(
 def _joint_indices(
     rain: Array, warm: Array, pet: Array, dates: pd.DatetimeIndex, enough: int
 ) -> dict[str, Array]:
+    """Compute what needs PET or both others, each on the days that have it."""
     mean, pet_mean = _mean(rain, enough), _mean(pet, enough)
     known = _enough(enough, rain, warm)
     both = ~np.isnan(rain) & ~np.isnan(warm)

@@ -181,5 +181,6 @@ def hargreaves(
 
 
 def _floating(values: npt.ArrayLike) -> Array:
+    """Keep the precision of floating numbers; all others become float64."""
     array = np.asarray(values)
     return array if array.dtype.kind == "f" else array.astype(np.float64)

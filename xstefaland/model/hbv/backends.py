@@ -22,6 +22,7 @@ logger = logging.getLogger("xstefaland")
 
 
 def _installed(package: str) -> bool:
+    """Whether a package is there, without the cost of importing it."""
     return importlib.util.find_spec(package) is not None
 
 

@@ -33,6 +33,7 @@ def check_run(
 
 
 def _forcing_problems(forcing: Tensor) -> list[str]:
+    """Problems of the weather; values are looked at once the shape is right."""
     if forcing.ndim != 3 or forcing.shape[2] != 3 or not forcing.shape[0]:
         return [
             f"forcing has shape {tuple(forcing.shape)}, but [time, site, 3] is needed: "
@@ -62,6 +63,7 @@ def _count_broken(forcing: Tensor) -> int:
 def _logit_problems(
     forcing: Tensor, static: Tensor, daily: Tensor, plan: Plan
 ) -> list[str]:
+    """Logits that do not fit the plan, or lie elsewhere than the forcing."""
     days, sites = forcing.shape[:2]
     m, route = plan.components, len(ROUTING)
     kinds = [kind for _, kind, _ in sources(plan)]
@@ -94,6 +96,7 @@ def _option_problems(
     forcing: Tensor, plan: Plan, warmup: int, weights: Tensor | None, dropout: float,
     states: States | None,
 ) -> list[str]:  # fmt: skip
+    """Options that do not fit the days, sites and components of the run."""
     days, sites = forcing.shape[:2]
     shape = (sites, plan.components)
     problems = []

@@ -112,6 +112,7 @@ def parameter_names(
 
 
 def _names_of_version(version: str, dynamic: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of a version; 1.0 has `beta_et` only where it changes daily."""
     if version == "1.1":
         return NAMES
     if version != "1.0":

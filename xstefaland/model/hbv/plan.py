@@ -77,6 +77,7 @@ class Plan:
 
 
 def _columns(names: tuple[str, ...], width: int) -> tuple[int, ...]:
+    """First column of each of the 14 parameters, or ABSENT."""
     return tuple(names.index(n) * width if n in names else ABSENT for n in NAMES)
 
 

@@ -111,7 +111,7 @@ baseflow_unrouted : Tensor
     def baseflow_index(self) -> Tensor:
         """Routed baseflow over streamflow ``[site]`` of all days that ran, percent."""
         flow, base = (series.sum(dim=0) for series in self.all_days)
-        return 100 * base / (flow + 1e-5)
+        return 100 * base / (flow + 1e-5)  # as the peers': 0 where no water flows
 
     @property
     def snow_water_equivalent(self) -> Tensor:

@@ -96,6 +96,7 @@ class RegionalHbv:
         rounds = 0
 
         def costs(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+            """One minus the mean NSE over sites, of each set (a column) of a round."""
             nonlocal rounds
             rounds += 1
             tell(min(1.0, rounds / (self.generations + 1)))

@@ -35,6 +35,7 @@ def listed(name: str) -> Split:
     """
 
     def split(sites: pd.DataFrame) -> Folds:
+        """Look the fold up by label; sites that are not listed have none."""
         fold = splits.load_folds(SHIPPED / f"{name}.json").to_series()
         found = sites["label"].map(fold).fillna(-1)
         return found.to_numpy(np.int64)
@@ -46,6 +47,7 @@ def at_random(folds: int) -> Split:
     """Draw folds; sites of one gauge or within 10 km share one."""
 
     def split(sites: pd.DataFrame) -> Folds:
+        """Draw among places, so that one of them is never in two folds."""
         ids, place = sites["site"].to_numpy(), places(sites)
         drawn = splits.random_holdout(ids, folds, groups=place)
         return np.asarray(drawn.values, np.int64)
@@ -65,6 +67,7 @@ def blocks(folds: int, number: int | None = None) -> Split:
     """
 
     def split(sites: pd.DataFrame) -> Folds:
+        """Cluster the sites with a position and deal the blocks to folds."""
         known = sites[["lat", "lon"]].notna().all(axis=1).to_numpy()
         position = sites.loc[known, ["lat", "lon"]].to_numpy()
         out = np.full(len(sites), -1)

@@ -99,6 +99,8 @@ class Protocol:
 
 
 def _one(name: str, reader: Callable[..., xr.Dataset], **arguments: str) -> Reader:
+    """Make the reader of a benchmark on a single archive."""
+
     def read(folder: Path) -> dict[str, xr.Dataset]:
         return {name: reader(folder, **arguments)}
 

@@ -264,6 +264,7 @@ def _of_variable(
 
 
 def _table(truth: Floats, guess: Floats, names: Sequence[str]) -> pd.DataFrame:
+    """Score each site's hidden days, a column a score."""
     observed, filled = (xr.DataArray(x, dims=("site", "time")) for x in (truth, guess))
     return pd.DataFrame(
         {name: getattr(metrics, name)(observed, filled).values for name in names}

@@ -147,6 +147,7 @@ def run_benchmark(
 
 
 def _chosen(names: Sequence[str], known: Mapping[str, System]) -> list[str]:
+    """Names of systems without repetition; unknown ones are refused."""
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         raise InputError(

@@ -47,6 +47,7 @@ def centres(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _centre(part: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
+    """Scores of one system: over sites of series, over folds of static targets."""
     if ERROR not in part:
         return part.groupby("site")[list(names)].mean().median().to_numpy()
     folds = [
@@ -114,11 +115,13 @@ Difference = tuple[float, float, float, int]
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Find the ends of the interval of draws; those without a score are left out."""
     low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
 def _series_difference(own: pd.DataFrame, other: pd.DataFrame, name: str) -> Difference:
+    """Median of the differences of sites, with draws of sites."""
     first, second = (p.groupby("site")[name].mean() for p in (own, other))
     pairs = (first - second).dropna().to_numpy()
     if not len(pairs):
@@ -128,6 +131,7 @@ def _series_difference(own: pd.DataFrame, other: pd.DataFrame, name: str) -> Dif
 
 
 def _static_difference(own: pd.DataFrame, other: pd.DataFrame, name: str) -> Difference:
+    """Mean difference over folds; the draws of sites are the same for both."""
     rng, values, draws, sites = np.random.default_rng(0), [], [], set()
     keys = ["fold", "seed", "site"]
     both = own.merge(other, on=keys, suffixes=("", "_other"))

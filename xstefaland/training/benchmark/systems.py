@@ -94,6 +94,7 @@ class Head:
 
 
 def _width(source: Weights | ExternalEmbeddings) -> int:
+    """Length of the vectors that a head reads."""
     if isinstance(source, ExternalEmbeddings):
         return source.width
     return int(source.card.config["d_model"])
@@ -179,6 +180,7 @@ def kept_encoder(work: Work, reader: Reader) -> Weights:
 
 @cache
 def _model(encoder: Weights) -> StefaLand:
+    """Build an encoder's network once, for all systems that read it."""
     model: StefaLand = encoder.model()  # type: ignore[assignment]
     return model
 

@@ -67,7 +67,7 @@ def given(array: xr.DataArray) -> Vectors:
     daily = (
         array if days else array.expand_dims(time=[np.datetime64("NaT", "ns")], axis=1)
     )
-    daily = daily.transpose(site, "time", last)
+    daily = daily.transpose(site, "time", last).sortby("time")
 
     def find(task: Task) -> Cache:
         return {r.name: _of_records(daily, labels.get_indexer, r) for r in task.records}

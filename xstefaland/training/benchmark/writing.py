@@ -80,6 +80,7 @@ def _page(outcome: Outcome, pictures: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _static(scores: pd.DataFrame) -> bool:
+    """Whether scores are of a target without time: answers, not series."""
     return "observed" in scores
 
 
@@ -169,6 +170,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def _cell(value: object) -> str:
+    """Write one entry of a table; a number that is not known is a dash."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -57,10 +57,12 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 
 def _is_safetensors(path: Path) -> bool:
+    """Whether to read safetensors, by the name; anything else is a pickle."""
     return path.suffix == ".safetensors"
 
 
 def _read_safetensors(path: Path) -> Any:
+    """Read tensors from a format that holds no code."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -71,6 +73,7 @@ def _read_safetensors(path: Path) -> Any:
 
 
 def _read_pickle(path: Path) -> Any:
+    """Read a pickle of plain data; one with anything else is refused."""
     import torch
 
     try:
@@ -104,6 +107,7 @@ def _scalar_of(module: str) -> Callable[..., Any]:
 
 
 def _checked(content: Any, path: Path) -> dict[str, Tensor]:
+    """Return a state dict, or say what it is instead."""
     import torch
 
     if not isinstance(content, dict) or not content:
@@ -125,6 +129,7 @@ def _checked(content: Any, path: Path) -> dict[str, Tensor]:
 
 
 def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Remove what data-parallel training puts before every name."""
     if not all(name.startswith(PARALLEL_PREFIX) for name in state):
         return state
     return {name[len(PARALLEL_PREFIX) :]: value for name, value in state.items()}

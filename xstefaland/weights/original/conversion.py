@@ -160,6 +160,7 @@ def _config(
 
 
 def _count_layers(state: Mapping[str, Tensor], stack: str) -> int:
+    """Count the layers of a stack by the numbers in its tensors' names."""
     prefix = f"{stack}.transformer_encoder.layers."
     return len(
         {name[len(prefix) :].split(".")[0] for name in state if name.startswith(prefix)}
@@ -193,6 +194,7 @@ def _refuse_other_variables(
 def _refuse_scaling(
     scaling: Mapping[str, tuple[float, float]] | None, names: Sequence[str]
 ) -> None:
+    """Refuse a scaling that lacks variables or has others."""
     if scaling is None:
         return
     problems = [f"no (mean, std) for '{name}'" for name in names if name not in scaling]
@@ -206,6 +208,7 @@ def _refuse_scaling(
 def _specs(
     names: Sequence[str], scaling: Mapping[str, tuple[float, float]] | None
 ) -> tuple[VariableSpec, ...]:
+    """Describe variables without units: values are taken as they are."""
     if scaling is None:
         return tuple(VariableSpec(name=name) for name in names)
     found = [(name, *scaling.get(name, (0.0, 1.0))) for name in names]

@@ -157,6 +157,7 @@ class _Renaming:
         }
 
     def _decoder(self, config: EncoderConfig) -> dict[str, Tensor]:
+        """Tensors of either decoder: transformer layers, or a single LSTM."""
         if config.decoder == "transformer":
             return self._layers(
                 "decoder", "decoder.layers", config.decoder_layers, config
@@ -174,6 +175,7 @@ class _Renaming:
     def _layers(
         self, theirs: str, ours: str, count: int, config: EncoderConfig
     ) -> dict[str, Tensor]:
+        """Tensors of a stack of transformer layers, from theirs to ours."""
         width, ffn = config.d_model, config.ffn
         shapes = {
             "in_proj.weight": (3 * width, width),
@@ -194,12 +196,14 @@ class _Renaming:
 
 
 def _hidden() -> int:
+    """Width inside the embeddings; imported late, as it brings torch."""
     from xstefaland.model.embedding import HIDDEN
 
     return HIDDEN
 
 
 def _stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Stack tensors of single variables; torch is imported late."""
     import torch
 
     return torch.stack(list(tensors))

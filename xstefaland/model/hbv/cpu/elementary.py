@@ -61,6 +61,7 @@ def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """Multiply and add, ``a * b + c``, rounded once where the processor can."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        """Call LLVM's own operation, which is fused where there is one."""
         kind = args[0].type
         name = f"llvm.fmuladd.{'f32' if isinstance(kind, ir.FloatType) else 'f64'}"
         function_type = ir.FunctionType(kind, [kind] * 3)
@@ -107,10 +108,13 @@ def logarithm(x: Any) -> Any:
 
 @overload(exponential, jit_options={"error_model": "numpy", "forceinline": True})
 def _exponential(x: Any) -> Any:
+    """Choose what the compiler puts in for `exponential`, by the type of `x`."""
+
     def double(x: Any) -> Any:
         return math.exp(x)
 
     def single(x: Any) -> Any:
+        """Power of two near the result, times a polynomial of the rest."""
         x = SMALLEST if x < SMALLEST else x
         x = LARGEST if x > LARGEST else x
         shifted = x * LOG2_E + ROUNDER
@@ -127,10 +131,13 @@ def _exponential(x: Any) -> Any:
 
 @overload(logarithm, jit_options={"error_model": "numpy", "forceinline": True})
 def _logarithm(x: Any) -> Any:
+    """Choose what the compiler puts in for `logarithm`, by the type of `x`."""
+
     def double(x: Any) -> Any:
         return math.log(x)
 
     def single(x: Any) -> Any:
+        """Logarithm of the power of two, plus a polynomial of the rest."""
         pattern = bits(x)
         power = (pattern - ROOT_HALF_BITS) >> MANTISSA_BITS
         f = from_bits(pattern - (power << MANTISSA_BITS)) - ONE

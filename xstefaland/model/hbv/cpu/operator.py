@@ -31,6 +31,7 @@ BLOCK = 8
 
 
 def _array(tensor: Tensor) -> Array:
+    """View a tensor as numpy; one with strides is copied."""
     return tensor.detach().contiguous().numpy()
 
 
