@@ -29,7 +29,7 @@ from .splits import unseen
 
 Floats = NDArray[np.float32]
 
-SITES = 200
+SITES = 100
 """Beside some 1 550 real ones; every site is drawn as often."""
 
 FLOWS = tuple(name for name in LIBRARY if name.startswith("streamflow"))
@@ -50,10 +50,8 @@ class Change:
 
     Attributes
     ----------
-    rain, evaporation : tuple of float
-        Factors of precipitation and potential evapotranspiration.
-    warming : tuple of float
-        Added to all temperatures [K].
+    rain : tuple of float
+        Factor of precipitation.
     mean : tuple of float, optional
         Mean temperature that the site is brought to [degC].
     latitude : tuple of float, optional
@@ -63,8 +61,6 @@ class Change:
     """
 
     rain: tuple[float, float] = (1.0, 1.0)
-    evaporation: tuple[float, float] = (1.0, 1.0)
-    warming: tuple[float, float] = (0.0, 0.0)
     mean: tuple[float, float] | None = None
     latitude: tuple[float, float] | None = None
     ends: bool = False
@@ -72,17 +68,14 @@ class Change:
 
 CHANGES: Mapping[str, Change] = {
     "no rain": Change(rain=(0.0, 0.0)),
-    "less rain": Change(rain=(0.1, 0.8)),
-    "more rain": Change(rain=(1.2, 2.2)),
     "rain that ends": Change(ends=True),
-    "warmer": Change(warming=(2.0, 6.0)),
-    "colder": Change(warming=(-6.0, -2.0)),
-    "thirstier air": Change(evaporation=(1.3, 2.2)),
-    "polar": Change(rain=(0.1, 0.5), mean=(-14.0, -2.0), latitude=(62.0, 80.0)),
+    "less rain": Change(rain=(0.1, 0.5)),
     "desert": Change(rain=(0.02, 0.12), mean=(18.0, 28.0), latitude=(10.0, 32.0)),
-    "tropics": Change(rain=(1.0, 2.5), mean=(23.0, 28.0), latitude=(-15.0, 15.0)),
+    "polar": Change(rain=(0.1, 0.5), mean=(-14.0, -2.0), latitude=(62.0, 80.0)),
 }
-"""Each is done to as many sites."""
+SHARES = {"rain that ends": 3}
+"""How many sites a change has for one of the others. With milder changes too (warmer,
+colder, more rain, thirstier air, the tropics) and 200 sites an LSTM lost .006 of NSE."""
 
 
 def with_imagined(task: Task, folder: Path) -> Task:
@@ -114,7 +107,8 @@ def _imagine(task: Task, seed: int = 0) -> Iterator[Records]:
         for records in task.records
     ]
     total = len(trained_on)
-    kinds = iter(np.resize(list(CHANGES), 2 * SITES))
+    each = [kind for kind in CHANGES for _ in range(SHARES.get(kind, 1))]
+    kinds = iter(np.resize(each, 2 * SITES))
     for records, rows in zip(task.records, training, strict=True):
         count = round(SITES * len(rows) / total)
         chosen, shares = _described(task, records, rng.permutation(rows), count)
@@ -205,16 +199,13 @@ def _change(
     forcing[:, rain] *= rng.uniform(*change.rain)
     if change.ends:
         forcing[rng.integers(len(forcing) // 2, len(forcing) - FIRST) :, rain] = 0.0
-    warming = rng.uniform(*change.warming)
     if change.mean is not None:
         warming = rng.uniform(*change.mean) - np.nanmean(forcing[:, mean])
-    forcing[:, _columns(task, WARM)] += warming
+        forcing[:, _columns(task, WARM)] += warming
     if change.latitude is not None:
         latitude = rng.uniform(*change.latitude)
-    if warming or change.latitude is not None:
         days = dates.day_of_year.to_numpy()
         forcing[:, pet] = oudin(forcing[:, mean], latitude, days)
-    forcing[:, pet] *= rng.uniform(*change.evaporation)
     unknown = FOLLOWS if change.latitude is None else FOLLOWS_PLACE
     forcing[:, _columns(task, unknown)] = np.nan
     return latitude
