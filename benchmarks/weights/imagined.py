@@ -75,7 +75,7 @@ CHANGES: Mapping[str, Change] = {
 }
 SHARES = {"rain that ends": 3}
 """How many sites a change has for one of the others. With milder changes too (warmer,
-colder, more rain, thirstier air, the tropics) and 200 sites an LSTM lost .006 of NSE."""
+colder, more rain, thirstier air, tropics) and 200 sites an LSTM lost .006 of NSE."""
 
 
 def with_imagined(task: Task, folder: Path) -> Task:
