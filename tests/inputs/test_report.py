@@ -98,9 +98,23 @@ def test_html(report: Report) -> None:
     assert "1 of 6 variables" in html
     assert "2 are derived" in html
     assert "3 are missing" in html
+    assert "3 of the Dataset are not used" in html
     assert "recharge: needs wind; streamflow: once" in html
     for part in ("2 problems", "odd values", "kg m-2 s-1 -&gt; mm d-1", "q, q95"):
         assert part in html
+
+
+def test_html_counts_one_and_marks_code(report: Report) -> None:
+    """One is, two are; names and calls in backticks look like code, escaped too."""
+    how = report.table["how"]
+    one = report.table[how.isin(["derived", "missing"])].drop_duplicates("how")
+    facts = {"Training": "see `unseen`", "Time": "`a<b`"}
+    html = replace(report, table=one, ignored={"q": ""}, facts=facts)._repr_html_()
+    for part in ("1 is derived", "1 is missing", "1 of the Dataset is not used"):
+        assert part in html
+    assert "see <code>unseen</code>" in html
+    assert "<code>a&lt;b</code>" in html
+    assert "`" not in html
 
 
 def test_ready() -> None:
