@@ -198,7 +198,9 @@ def _measured(values: Mapping[str, Any]) -> list[str]:
 def _rows(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Rows in one table, with the columns that any of them has."""
     head = list(dict.fromkeys(key for row in rows for key in row))
-    return [table(head, ([_cell(key, row.get(key, "")) for key in head] for row in rows))]
+    return [
+        table(head, ([_cell(key, row.get(key, "")) for key in head] for row in rows))
+    ]
 
 
 def _cell(key: str, value: Any) -> str:

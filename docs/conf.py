@@ -70,7 +70,9 @@ def short_title(app: Any, docname: str, source: list[str]) -> None:
     """Leave the package out of titles of API pages: whole, the sidebar breaks them."""
     if docname.startswith("api/generated/"):
         title, rest = source[0].split("\n", 1)
-        source[0] = f"{title.removeprefix('xstefaland.').removeprefix('xarray.')}\n{rest}"
+        source[0] = (
+            f"{title.removeprefix('xstefaland.').removeprefix('xarray.')}\n{rest}"
+        )
 
 
 def setup(app: Any) -> None:
