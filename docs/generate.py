@@ -35,7 +35,7 @@ COMMANDS_TEXT = """# Command line
 
 What `xstefaland --help`, and `--help` of each command, say.
 """
-HEAD = ("name", "what", "units", "range", "CF standard names", "aliases")
+HEAD = ("name", "what", "units", "range", "other names, then those of CF")
 
 
 def write(folder: Path) -> list[Path]:
@@ -108,7 +108,8 @@ def _variables(variables: Iterable[Variable]) -> str:
             for a in each.aliases
         ]
         low, high = each.valid_range
-        names = (", ".join(code(each.standard_names)), ", ".join(aliases))
-        span = f"{low:g} to {high:g}"
-        rows.append((f"`{each.name}`", each.long_name, each.units, span, *names))
+        lists = (", ".join(aliases), ", ".join(code(each.standard_names)))
+        names, span = "; ".join(filter(None, lists)), f"{low:g} to {high:g}"
+        name, units = code([each.name, each.units])
+        rows.append((name, each.long_name, units, span, names))
     return table(HEAD, rows)
