@@ -26,7 +26,11 @@ LOOKS = {  # the system's scheme, the theme chosen on the page, width in pixels
 }
 CONTRAST = 4.5  # of WCAG 2.2, level AA
 LOOK = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-SET = "document.querySelectorAll('.math:not(:has(mjx-container))').length === 0"
+SET = """async () => {  // waits for equations, at most 20 seconds
+  const unset = ".math:not(:has(mjx-container))";
+  for (let i = 0; i < 200 && document.querySelector(unset); i += 1)
+    await new Promise((resolve) => setTimeout(resolve, 100));
+}"""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -56,7 +60,7 @@ def looked_at(tab: Any, address: str, page: str) -> dict[str, Any]:
 
     tab.on("request", note)
     tab.goto(f"{address}/{page}", wait_until="load")
-    tab.wait_for_function(SET, timeout=60_000)
+    tab.evaluate(SET)
     found: dict[str, Any] = tab.evaluate(LOOK, CONTRAST)
     tab.remove_listener("request", note)
     found["problems"] += strangers
