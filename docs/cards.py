@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from itertools import groupby
 from typing import Any
@@ -92,16 +92,16 @@ def _targets(card: Card) -> list[str]:
 
 def _inputs(card: Card) -> list[str]:
     """Tables of inputs with what was seen in training."""
-    head = ("name", "units", "seen in training", "group")
     parts = ["## Inputs"]
     for title, specs in (("Forcings", card.forcing), ("Attributes", card.attributes)):
         rows = []
         for spec in specs:
             known = spec.minimum is not None and spec.maximum is not None
             span = f"{spec.minimum:.4g} to {spec.maximum:.4g}" if known else ""
-            rows.append((f"`{spec.name}`", spec.units or "", span, spec.group or ""))
-        if rows:
-            parts += [f"### {title}", table(head, rows)]
+            row = {"name": f"`{spec.name}`", "units": spec.units or ""}
+            row |= {"seen in training": span}
+            rows.append(row | ({"group": spec.group} if spec.group else {}))
+        parts += [f"### {title}", *_rows(rows)] if rows else []
     return parts
 
 
@@ -187,14 +187,24 @@ def _measured(values: Mapping[str, Any]) -> list[str]:
     for name, value in values.items():
         title = name.replace("_", " ")
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            head = list(dict.fromkeys(key for row in value for key in row))
-            rows = [[_text(row.get(key, "")) for key in head] for row in value]
-            parts += [f"### {title.capitalize()}", table(head, rows)]
+            parts += [f"### {title.capitalize()}", *_rows(value)]
         elif isinstance(value, dict):
             parts += [f"### {title.capitalize()}", *_measured(value)]
         elif value is not None:
             plain.append((title, _text(value)))
     return ([table(("", ""), plain)] if plain else []) + parts
+
+
+def _rows(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rows in one table, with the columns that any of them has."""
+    head = list(dict.fromkeys(key for row in rows for key in row))
+    return [
+        table(head, ([_cell(key, row.get(key, "")) for key in head] for row in rows))
+    ]
+
+
+def _cell(key: str, value: Any) -> str:
+    return f"`{value}`" if key == "sha256" and value else _text(value)
 
 
 def _text(value: Any) -> str:

@@ -14,6 +14,8 @@ import xstefaland
 sys.path.insert(0, str(Path(__file__).parent))
 import generate
 import inventories
+import notebooks
+import strangers
 
 project = "xstefaland"
 copyright = "The xstefaland developers, Apache-2.0"
@@ -64,6 +66,18 @@ html_static_path = ["_static"]
 html_css_files = ["house.css"]
 
 
+def short_title(app: Any, docname: str, source: list[str]) -> None:
+    """Leave the package out of titles of API pages: whole, the sidebar breaks them."""
+    if docname.startswith("api/generated/"):
+        title, rest = source[0].split("\n", 1)
+        source[0] = (
+            f"{title.removeprefix('xstefaland.').removeprefix('xarray.')}\n{rest}"
+        )
+
+
 def setup(app: Any) -> None:
-    """Write the pages that are made from the catalogue and the weights' cards."""
+    """Write the pages that are made from data, and look after what is built."""
     generate.write(Path(app.srcdir) / "generated")
+    app.connect("source-read", short_title)
+    app.connect("doctree-read", notebooks.fill_download)
+    app.connect("build-finished", strangers.check)

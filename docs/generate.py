@@ -1,17 +1,22 @@
-"""Pages made from data when the manual is built: variables, and one page per weights.
+"""Pages made when the manual is built: variables, commands, and one page per weights.
 
 ``conf.py`` calls :func:`write`; nothing of it is kept in the repository.
 """
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterable
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
+from unittest.mock import patch
 
 from cards import places_picture, weights_page
 from mdtables import code, table
 
 import xstefaland
+from xstefaland.cli import COMMANDS, main
 from xstefaland.inputs.quantities import GROUPS, Variable
 from xstefaland.inputs.variables import ATTRIBUTES, FORCINGS
 
@@ -26,7 +31,11 @@ Units are those the package works in; others are converted. Values beyond the ra
 taken as missing. An alias in a product's own units has them behind it in brackets: they
 are assumed for attributes that state none, and shown in the message for forcings.
 """
-HEAD = ("name", "what", "units", "range", "CF standard names", "aliases")
+COMMANDS_TEXT = """# Command line
+
+What `xstefaland --help`, and `--help` of each command, say.
+"""
+HEAD = ("name", "what", "units", "range", "other names, then those of CF")
 
 
 def write(folder: Path) -> list[Path]:
@@ -42,7 +51,10 @@ def write(folder: Path) -> list[Path]:
     list of Path
         The pages.
     """
-    pages = [_written(folder / "variables.md", variables_page().encode())]
+    pages = [
+        _written(folder / "variables.md", variables_page().encode()),
+        _written(folder / "commands.md", commands_page().encode()),
+    ]
     known = xstefaland.weights.list()
     for entry in known[known["cached"]].to_dict("records"):
         weights = xstefaland.weights.load(entry["name"])
@@ -71,6 +83,22 @@ def variables_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def commands_page() -> str:
+    """Write the help of the command line, command by command."""
+    parts = [COMMANDS_TEXT, _help([])]
+    for command in COMMANDS:
+        parts += [f"## {command.name}", _help([command.name])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _help(words: list[str]) -> str:
+    """What a command prints when asked for help, in lines of 80."""
+    printed, wide = io.StringIO(), patch.dict(os.environ, COLUMNS="82")
+    with wide, redirect_stdout(printed), suppress(SystemExit):
+        main([*words, "--help"])
+    return f"```text\n{printed.getvalue().strip()}\n```"
+
+
 def _variables(variables: Iterable[Variable]) -> str:
     rows = []
     for each in variables:
@@ -80,7 +108,8 @@ def _variables(variables: Iterable[Variable]) -> str:
             for a in each.aliases
         ]
         low, high = each.valid_range
-        names = (", ".join(code(each.standard_names)), ", ".join(aliases))
-        span = f"{low:g} to {high:g}"
-        rows.append((f"`{each.name}`", each.long_name, each.units, span, *names))
+        lists = (", ".join(aliases), ", ".join(code(each.standard_names)))
+        names, span = "; ".join(filter(None, lists)), f"{low:g} to {high:g}"
+        name, units = code([each.name, each.units])
+        rows.append((name, each.long_name, units, span, names))
     return table(HEAD, rows)

@@ -86,6 +86,12 @@ class StefaLandDataset:
         -------
         Report
             ``.ok``, ``.problems``, ``.warnings`` and ``.table``; raises nothing.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points
+        >>> example_points().stefaland.check("streamflow").ok
+        True
         """
         from xstefaland.inference import api
 
@@ -129,6 +135,13 @@ class StefaLandDataset:
         -------
         xarray.DataArray
             The input's dims in their order, ``embedding`` last.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points, tiny_weights
+        >>> embedding = example_points().stefaland.embed(weights=tiny_weights())
+        >>> embedding.dims
+        ('site', 'time', 'embedding')
         """
         from xstefaland.inference import api
 
@@ -182,6 +195,16 @@ class StefaLandDataset:
         -------
         xarray.DataArray or xarray.Dataset
             A string gives a DataArray, a list a Dataset.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points, tiny_head, tiny_weights
+        >>> weights = tiny_weights()
+        >>> flow = example_points().stefaland.predict(
+        ...     "streamflow", weights=weights, head=tiny_head(weights)
+        ... )
+        >>> flow.dims, flow.attrs["units"]
+        (('site', 'time'), 'mm d-1')
         """
         from xstefaland.inference import api
 
@@ -228,6 +251,15 @@ class StefaLandDataset:
         -------
         xarray.Dataset
             The same variables under the same names, in the same units.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points, tiny_weights
+        >>> ds = example_points()
+        >>> ds["temperature"][:, 100:130] = float("nan")
+        >>> filled = ds.stefaland.reconstruct(weights=tiny_weights())
+        >>> bool(filled.temperature.isnull().any())
+        False
         """
         from xstefaland.inference import api
 
@@ -289,6 +321,18 @@ class StefaLandDataset:
         -------
         RunReport
             What was done; ``.open()`` opens the store.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from xstefaland.testing import example_points, tiny_weights
+        >>> store = Path(mkdtemp()) / "years.zarr"
+        >>> report = example_points().stefaland.run(
+        ...     "embedding", store, pool="year", weights=tiny_weights(), progress=False
+        ... )
+        >>> report.open().embedding.dims
+        ('site', 'year', 'embedding')
         """
         from xstefaland.store import run
 
@@ -352,6 +396,16 @@ class StefaLandDataset:
         -------
         xarray.DataArray
             Dims of the answer, then `hidden`.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points, tiny_head, tiny_weights
+        >>> weights = tiny_weights()
+        >>> change = example_points().stefaland.explain(
+        ...     "streamflow", weights=weights, head=tiny_head(weights)
+        ... )
+        >>> change.dims
+        ('site', 'time', 'hidden')
         """
         from xstefaland.inference import explaining
 
@@ -391,6 +445,13 @@ class StefaLandDataset:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points
+        >>> ax = example_points().stefaland.missing_inputs("streamflow")
+        >>> ax.get_xlabel()
+        'variables of the model; named: missing'
         """
         from xstefaland import plotting
 
@@ -416,6 +477,12 @@ class StefaLandDataset:
         -------
         xarray.Dataset
             `unseen`, `left_out` and `distance` [km] of each site.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points
+        >>> list(example_points().stefaland.unseen("streamflow").data_vars)
+        ['unseen', 'left_out', 'distance']
         """
         from xstefaland.inference.unseen import unseen
 
@@ -450,6 +517,12 @@ class StefaLandDataset:
         -------
         dict
             For ``ds.chunk(...)``.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_grid, tiny_weights
+        >>> example_grid().stefaland.suggest_chunks("64 MiB", weights=tiny_weights())
+        {'time': -1, 'lat': 3, 'lon': 4}
         """
         from xstefaland.inference import chunks
 
@@ -481,6 +554,15 @@ class StefaLandDataArray:
         -------
         pandas.DataFrame
             Columns ``emb_000``, ``emb_001``, ... for embeddings.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points, tiny_weights
+        >>> means = example_points().stefaland.embed(
+        ...     pool="mean", weights=tiny_weights()
+        ... )
+        >>> means.stefaland.to_frame().columns[:2].to_list()
+        ['emb_000', 'emb_001']
         """
         from xstefaland.inference import frames
 
@@ -504,6 +586,14 @@ class StefaLandDataArray:
         -------
         matplotlib.axes.Axes or numpy.ndarray of Axes
             One for each site.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_gauges
+        >>> flow = example_gauges(sites=2, days=730).streamflow
+        >>> axes = (0.9 * flow).stefaland.hydrograph(flow)
+        >>> axes.shape
+        (2,)
         """
         from xstefaland import plotting
 
@@ -526,6 +616,14 @@ class StefaLandDataArray:
         -------
         matplotlib.axes.Axes or numpy.ndarray of Axes
             One for each site.
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_gauges
+        >>> flow = example_gauges(sites=2, days=730).streamflow
+        >>> axes = (0.9 * flow).stefaland.flow_duration(flow)
+        >>> axes[0].get_xlabel()
+        'share of days on which it is exceeded [%]'
         """
         from xstefaland import plotting
 
@@ -542,6 +640,13 @@ class StefaLandDataArray:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points
+        >>> ax = example_points(sites=5).elevation.stefaland.map(coastlines=False)
+        >>> ax.get_ylabel()
+        'latitude [°N]'
         """
         from xstefaland import plotting
 
@@ -565,6 +670,14 @@ class StefaLandDataArray:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_gauges
+        >>> flow = example_gauges(sites=3, days=730).streamflow
+        >>> ax = (0.9 * flow).stefaland.skill_map(flow, coastlines=False)
+        >>> ax.get_title(loc="left")
+        'median 0.97, 3 sites'
         """
         from xstefaland import plotting
 
@@ -581,6 +694,15 @@ class StefaLandDataArray:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points, tiny_weights
+        >>> ds = example_points(sites=5)
+        >>> means = ds.stefaland.embed(pool="mean", weights=tiny_weights())
+        >>> ax = means.stefaland.embedding_rgb(coastlines=False)
+        >>> ax.get_xlabel()
+        'longitude [°E]'
         """
         from xstefaland import plotting
 
@@ -597,6 +719,16 @@ class StefaLandDataArray:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> import xarray as xr
+        >>> scores = [[0.5, 0.7, 0.6], [0.4, 0.6, 0.8]]
+        >>> systems = {"system": ["direct", "HBV"]}
+        >>> kge = xr.DataArray(scores, systems, ("system", "site"), name="kge")
+        >>> ax = kge.stefaland.box()
+        >>> [label.get_text() for label in ax.get_xticklabels()]
+        ['direct', 'HBV']
         """
         from xstefaland import plotting
 
@@ -613,6 +745,17 @@ class StefaLandDataArray:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> from xstefaland.testing import example_points, tiny_head, tiny_weights
+        >>> weights = tiny_weights()
+        >>> change = example_points().stefaland.explain(
+        ...     "streamflow", weights=weights, head=tiny_head(weights)
+        ... )
+        >>> ax = change.stefaland.explanation()
+        >>> ax.get_legend_handles_labels()[1]
+        ['with its sign', 'size']
         """
         from xstefaland import plotting
 

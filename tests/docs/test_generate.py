@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import xstefaland
+from xstefaland.cli import COMMANDS
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.testing import tiny_head, tiny_weights
 from xstefaland.training.publishing import publish_ensemble
@@ -38,11 +40,11 @@ def test_every_variable_has_its_line(generate: ModuleType) -> None:
     table = rows(generate.variables_page())
     assert CATALOGUE.keys() <= table.keys()
     for name, variable in CATALOGUE.items():
-        _, what, units, span, standard, aliases = table[name]
-        assert (what, units) == (variable.long_name, variable.units)
+        _, what, units, span, names = table[name]
+        assert (what, units) == (variable.long_name, f"`{variable.units}`")
         assert span == "{:g} to {:g}".format(*variable.valid_range)
-        assert all(f"`{each}`" in aliases for each in variable.aliases)
-        assert all(f"`{each}`" in standard for each in variable.standard_names)
+        known = re.findall("`(.*?)`", names)
+        assert known == [*variable.aliases, *variable.standard_names]
     assert "`surface_pressure_mean` (kPa)" in table["surface_pressure"][-1]
 
 
@@ -56,7 +58,7 @@ def test_every_weights_file_has_its_page(generate: ModuleType, tmp_path: Path) -
     table = xstefaland.weights.list()
     assert names == set(table["name"][table["cached"]])
     for path in paths:
-        if path.stem == "variables":
+        if path.parent.name != "weights":
             continue
         weights = xstefaland.weights.load(path.stem)
         page = path.read_text(encoding="utf-8")
@@ -66,6 +68,17 @@ def test_every_weights_file_has_its_page(generate: ModuleType, tmp_path: Path) -
         assert {target.name for target in weights.card.targets} <= lines.keys()
         assert weights.sha256 in page
         assert all(source["name"] in page for source in weights.card.training["data"])
+
+
+def test_every_command_has_its_help(generate: ModuleType) -> None:
+    """The tutorial, and all arguments of each command, as the terminal has them."""
+    page = generate.commands_page()
+    assert "xstefaland check weather.nc --target streamflow" in page
+    for command in COMMANDS:
+        _, _, own = page.partition(f"\n## {command.name}\n")
+        assert own.lstrip().startswith(f"```text\nusage: xstefaland {command.name} ")
+        assert command.more.strip() in own
+    assert max(map(len, page.splitlines())) <= 88
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +164,6 @@ def test_the_picture_lies_beside_its_page(
     """One is written for each file that records its places."""
     monkeypatch.setattr(generate, "places_picture", lambda weights: b"picture")
     for path in generate.write(tmp_path):
-        if path.stem != "variables":
+        if path.parent.name == "weights":
             picture = path.with_name(f"{path.stem}-places.png")
             assert picture.read_bytes() == b"picture"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -98,9 +99,65 @@ def test_html(report: Report) -> None:
     assert "1 of 6 variables" in html
     assert "2 are derived" in html
     assert "3 are missing" in html
+    assert "3 of the Dataset are not used" in html
     assert "recharge: needs wind; streamflow: once" in html
     for part in ("2 problems", "odd values", "kg m-2 s-1 -&gt; mm d-1", "q, q95"):
         assert part in html
+
+
+def test_html_counts_one_and_marks_code(report: Report) -> None:
+    """One is, two are; names and calls in backticks look like code, escaped too."""
+    how = report.table["how"]
+    one = report.table[how.isin(["derived", "missing"])].drop_duplicates("how")
+    facts = {"Training": "see `unseen`", "Time": "`a<b`"}
+    html = replace(report, table=one, ignored={"q": ""}, facts=facts)._repr_html_()
+    for part in ("1 is derived", "1 is missing", "1 of the Dataset is not used"):
+        assert part in html
+    assert "see <code>unseen</code>" in html
+    assert "<code>a&lt;b</code>" in html
+    assert "`" not in html
+
+
+def rgb(colour: str) -> list[int]:
+    """Red, green and blue of a colour such as #1a7f37."""
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def luminance(values: list[int]) -> float:
+    """Relative luminance of red, green and blue (WCAG 2.2)."""
+    shares = [value / 255 for value in values]
+    red, green, blue = (
+        s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize(
+    ("text", "grounds"),
+    [
+        ("#000000", ("#ffffff", "#f8f9fb", "#efeff4")),  # the manual, light
+        ("#cfd0d0", ("#131416", "#1a1c1e", "#1e2124")),  # and dark
+        ("#212121", ("#ffffff", "#f5f5f5")),  # JupyterLab, light
+        ("#ffffff", ("#111111", "#212121")),  # and dark
+        ("#3b3b3b", ("#ffffff", "#f8f8f8")),  # VS Code, light
+        ("#cccccc", ("#1f1f1f", "#181818")),  # and dark
+    ],
+)
+@pytest.mark.parametrize("problems", [[], ["no time"]])
+def test_colours_are_readable(
+    report: Report, problems: list[str], text: str, grounds: tuple[str, ...]
+) -> None:
+    """Contrast of at least 4.5 where notebooks are read; hues are mixed with text."""
+    html = replace(report, problems=problems)._repr_html_()
+    mixes = re.findall(r"color-mix\(in srgb, (#\w{6}) (\d+)%, currentColor\)", html)
+    assert html.count("color:") == len(mixes) > 0
+    for hue, share in mixes:
+        part = int(share) / 100
+        pairs = zip(rgb(hue), rgb(text), strict=True)
+        mixed = [round(part * one + (1 - part) * other) for one, other in pairs]
+        for ground in grounds:
+            low, high = sorted((luminance(mixed), luminance(rgb(ground))))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (hue, ground)
 
 
 def test_ready() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -118,16 +119,17 @@ class Report:
             _table(self._given, len(self.table)),
         ]
         if self._derived:
-            title = f"{self._count(_MADE)} are derived"
+            title = f"{_are(self._count(_MADE))} derived"
             parts.append(_details(self._derived, title, " from "))
         if self._missing:
-            parts.append(_details(self._missing, f"{self._count(_ABSENT)} are missing"))
+            title = f"{_are(self._count(_ABSENT))} missing"
+            parts.append(_details(self._missing, title))
         if self.helpful:
             parts.append(
-                f"<div><b>What would help most:</b> {escape(self.helpful)}</div>"
+                f"<div><b>What would help most:</b> {_marked(self.helpful)}</div>"
             )
         if self.ignored:
-            title = f"{len(self.ignored)} variables of the Dataset are not used"
+            title = f"{_are(len(self.ignored), ' of the Dataset')} not used"
             parts.append(_details(self._unused, title))
         return f'<div style="{_STYLE["box"]}">{"".join(filter(None, parts))}</div>'
 
@@ -228,6 +230,16 @@ def _section(title: str, texts: list[str]) -> list[str]:
     return ["", title, *lines] if texts else []
 
 
+def _are(count: int, of: str = "") -> str:
+    """Write "1 is", "2 are"."""
+    return f"{count}{of} {'is' if count == 1 else 'are'}"
+
+
+def _marked(text: str) -> str:
+    """Escape a text; what stands between backticks is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def _span(style: str, text: str) -> str:
     """Text in one of the styles, as HTML."""
     return f'<span style="{_STYLE[style]}">{escape(text)}</span>'
@@ -237,7 +249,7 @@ def _facts(facts: dict[str, str]) -> str:
     """Facts as an HTML table; empty for none."""
     rows = [
         f'<tr><th style="{_STYLE["cell"]}">{escape(key)}</th>'
-        f'<td style="{_STYLE["cell"]}">{escape(text)}</td></tr>'
+        f'<td style="{_STYLE["cell"]}">{_marked(text)}</td></tr>'
         for key, text in facts.items()
     ]
     return f"<table {_FONT}>{''.join(rows)}</table>" if rows else ""
@@ -245,20 +257,20 @@ def _facts(facts: dict[str, str]) -> str:
 
 def _list(style: str, title: str, texts: list[str]) -> str:
     """Texts as a numbered HTML list under a title; empty for none."""
-    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    items = "".join(f"<li>{_marked(text)}</li>" for text in texts)
     return f"<div>{_span(style, title)}<ol>{items}</ol></div>" if texts else ""
 
 
 def _plain(title: str, reasons: dict[str, str]) -> str:
     """Names by reason in one line of HTML, always in sight; empty for none."""
-    lines = [escape(_line(names, why)) for why, names in reasons.items()]
+    lines = [_marked(_line(names, why)) for why, names in reasons.items()]
     return f"<div><b>{title}:</b> {'; '.join(lines)}</div>" if lines else ""
 
 
 def _details(reasons: dict[str, str], title: str, glue: str = ": ") -> str:
     """Names by reason as an HTML list, folded away under its title."""
     lines = [_line(names, why, glue) for why, names in reasons.items()]
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{_marked(line)}</li>" for line in lines)
     return f"<details><summary>{escape(title)}</summary><ul>{items}</ul></details>"
 
 

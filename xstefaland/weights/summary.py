@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("target", "inputs", "by", "group", "sites")
 _CELL = "text-align: left; vertical-align: top; padding: 1px 12px 1px 0"
-_BOX = "font-family: sans-serif; font-size: 13px; line-height: 1.45"
+_BOX = "font-family: sans-serif; font-size: 13px; line-height: 1.45; overflow-x: auto"
 
 
 def text(card: Card) -> str:
@@ -51,7 +51,7 @@ def text(card: Card) -> str:
 def html(card: Card) -> str:
     """Summarise a card for a notebook."""
     rows = "".join(
-        f'<tr><th style="{_CELL}">{escape(key)}</th>'
+        f'<tr><th style="{_CELL}; white-space: nowrap">{escape(key)}</th>'
         f'<td style="{_CELL}">{escape(value)}</td></tr>'
         for key, value in facts(card).items()
     )
