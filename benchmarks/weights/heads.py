@@ -33,7 +33,7 @@ from xstefaland.weights.files import Weights, read
 
 from . import renderings, tables
 from .imagined import with_imagined
-from .jobs import NONE, Job
+from .jobs import CONTROLS, NONE, Job
 from .machine import machine
 from .observations import REGIONS, join, open_task
 from .splits import places, roles, unseen
@@ -86,6 +86,11 @@ class Runs:
     def main(self) -> Weights:
         """The encoder that the plan is about."""
         return self.encoder(self.plan["encoders"][0])
+
+    @property
+    def proved(self) -> list[str]:
+        """Names of the encoders that are no controls, the main one first."""
+        return [n for n in self.plan["encoders"] if n not in (*CONTROLS, "v1")]
 
     def task(self, target: str) -> Task:
         """Open the task of a target; all sites take part."""

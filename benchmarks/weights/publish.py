@@ -40,7 +40,6 @@ from xstefaland.weights.files import Weights
 from .asking import Asked, ask, scored
 from .heads import Runs, described
 from .jobs import NONE, SEEDS, Job
-from .report import proved
 from .scores import deciding
 from .splits import roles
 
@@ -173,7 +172,7 @@ def publish(runs: Runs, only: str = "", *, bundle: bool = False) -> None:
 
 def publish_encoder(runs: Runs, folder: Path) -> Weights:
     """Write the encoder that was proved, with the same tensors, under its own name."""
-    proven = runs.encoder(proved(runs)[0])
+    proven = runs.encoder(runs.proved[0])
     card = replace(proven.card, name=ENCODER, command=command("encoder"))
     model: Any = proven.model()
     return publishing.publish(
@@ -196,7 +195,7 @@ def command(stage: str, only: str = "") -> str:
 def _published(runs: Runs, product: Product, encoder: Weights, folder: Path) -> None:
     """Write one product."""
     lacking = [
-        job for job in product.jobs(proved(runs)[0])
+        job for job in product.jobs(runs.proved[0])
         if not (runs.head(job) / "scores.csv").exists()
     ]  # fmt: skip
     if lacking:
@@ -205,7 +204,7 @@ def _published(runs: Runs, product: Product, encoder: Weights, folder: Path) -> 
     drafts = runs.folder / "drafts"
     drafts.mkdir(exist_ok=True)
     members = [
-        _member(runs, job, encoder, drafts) for job in product.jobs(proved(runs)[0])
+        _member(runs, job, encoder, drafts) for job in product.jobs(runs.proved[0])
     ]
     path = drafts / f"{product.name}.safetensors"
     readings = (product.reading,)

@@ -13,7 +13,6 @@ from xstefaland.training.benchmark.writing import markdown
 
 from . import queue, scores
 from .heads import Runs
-from .jobs import CONTROLS
 from .machine import machine
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -93,17 +92,12 @@ def _tables(runs: Runs, every: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Make all tables."""
     return {
         "medians": scores.medians(every),
-        "pairs": scores.paired(every, proved(runs)),
+        "pairs": scores.paired(every, [scores.MAIN, *runs.proved[1:]]),
         "groups": scores.grouped(every),
         "basins": scores.curves(every, "basins"),
         "updates": scores.curves(every, "updates"),
         "cost": scores.cost(every),
     }
-
-
-def proved(runs: Runs) -> list[str]:
-    """Name the encoders that are no controls."""
-    return [n for n in runs.plan["encoders"] if n not in (*CONTROLS, "v1")]
 
 
 def _wide(table: pd.DataFrame) -> pd.DataFrame:
@@ -144,8 +138,9 @@ def _header(runs: Runs) -> str:
         "# Weights: heads against controls",
         "",
         f"{datetime.now(UTC).date()}, {machine()}, torch {torch.__version__}. "
-        f"{done} of {len(planned)} jobs are done. Encoders: {files}. Made by "
-        "`python -m benchmarks.weights` (`plan`, `heads`, `table`).",
+        f"{done} of {len(planned)} jobs are done. Encoders: {files}; `{scores.MAIN}` "
+        "is the first. Made by `python -m benchmarks.weights` "
+        "(`plan`, `heads`, `table`).",
     ]
     if runs.plan["sites"]:
         lines.insert(1, "\n**A trial with few sites: no result.**")
@@ -158,7 +153,7 @@ def draw(runs: Runs, every: pd.DataFrame, folder: Path) -> list[tuple[str, str]]
     table = scores.full(every)
     table = table[table["inputs"] == "complete"].rename(columns={"name": "system"})
     for (target, split), part in table.groupby(["target", "split"]):
-        ordered = _ordered(part, proved(runs)[0])
+        ordered = _ordered(part, scores.MAIN)
         sites = part.drop_duplicates("site")[["site", "lat", "lon"]]
         for kind, (picture, text) in figures.KINDS.items():
             file = f"weights-{target}-{split}-{kind}.png"

@@ -15,8 +15,8 @@ from .heads import SCORES, Runs
 from .jobs import NONE, OPTIONS, Job
 
 LEVEL = statistics.LEVEL
-E = "E"
-"""In :data:`PAIRS`: the encoder that is proved."""
+E, MAIN = "E", "pretrained"
+"""The encoder that is proved: in :data:`PAIRS`, and in tables."""
 
 PAIRS: tuple[tuple[str, str], ...] = (
     ("lstm", "lstm-plain"),
@@ -76,7 +76,8 @@ def _tables(runs: Runs) -> Iterator[pd.DataFrame]:
     for path in sorted((runs.folder / "heads").glob("*/scores.csv")):
         about = json.loads((path.parent / "about.json").read_text())
         job = Job.read(about["job"])
-        name = job.system if job.encoder == NONE else f"{job.system}/{job.encoder}"
+        encoder = MAIN if job.encoder == runs.proved[0] else job.encoder
+        name = job.system if job.encoder == NONE else f"{job.system}/{encoder}"
         named = {k: getattr(job, k) for k in ("target", "split", "seed", *OPTIONS)}
         table = pd.read_csv(path, dtype={"place": str})
         table["encoder"] = np.where(table["unseen"], "unseen", "weather seen")

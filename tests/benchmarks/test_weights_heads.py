@@ -302,7 +302,7 @@ def test_the_tables_are_written(runs: heads.Runs, tmp_path: Path) -> None:
     for line in lines:
         heads.run(runs, Job.read(f"streamflow random {line}"))
     page = report.write(runs, tmp_path / "results").read_text()
-    assert "resconn/tiny" in page
+    assert "resconn/pretrained" in page
     assert "## Few basins to train on" in page
     assert "## Paired differences" in page
     for name in ("medians", "pairs", "groups", "sites"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from xstefaland.training.benchmark.outcome import Outcome
 from xstefaland.training.static_scores import ERROR
 
 INCHES, DOTS = (7.0, 4.0), 110
+OCEAN = 40.0
+"""Degrees of longitude without any site that part a map in two panels."""
+
 PROBABILITY, AMOUNT = "error of the probability", "absolute error"
 SMALLER = ("rmse", "ubrmse", "mae", "mse", "brier")
 """Scores of which less is better."""
@@ -129,20 +133,40 @@ def _map(figure: Any, scores: pd.DataFrame, sites: pd.DataFrame, first: str) -> 
     if len(names) > 1:
         value, title = value - table[names[1]], f"{label}: {names[0]} - {names[1]}"
     placed = sites.set_index("site").loc[value.index]
-    axes = figure.subplots()
-    axes.scatter(sites["lon"], sites["lat"], s=2, color="0.85", label="not scored")
-    limit = np.nanquantile(abs(value), 0.95) or 1.0
     worse = label in (PROBABILITY, AMOUNT, *SMALLER)
+    limit = np.nanquantile(abs(value), 0.9) or 1.0
     colours = {"cmap": "RdBu_r" if worse else "RdBu", "vmin": -limit, "vmax": limit}
     if len(names) == 1:
         colours = {"cmap": "viridis"}
-    dots = axes.scatter(placed["lon"], placed["lat"], c=value, s=14, **colours)
-    figure.colorbar(dots, ax=axes, label=title)
-    axes.locator_params(axis="x", nbins=5)
-    axes.set_xlabel("degrees east")
-    axes.set_ylabel("degrees north")
-    middle = np.nanmean(sites["lat"])
-    axes.set_aspect(1 / max(np.cos(np.radians(middle)), 0.2))
+    else:
+        colours |= {"edgecolor": "0.5", "linewidth": 0.3}  # small differences are white
+    parts = _continents(sites["lon"])
+    widths = [max(10.0, sites["lon"][part].agg(np.ptp)) for part in parts]
+    panels = figure.subplots(1, len(parts), squeeze=False, width_ratios=widths)[0]
+    for axes, part in zip(panels, parts, strict=True):
+        here = sites[part]
+        axes.scatter(here["lon"], here["lat"], s=2, color="0.85")
+        inside = placed.index.isin(here["site"])
+        where = placed[inside]
+        dots = axes.scatter(
+            where["lon"], where["lat"], c=value[inside], s=14, **colours
+        )
+        axes.locator_params(axis="x", nbins=4)
+        axes.set_xlabel("degrees east")
+        axes.set_aspect(1 / max(np.cos(np.radians(np.nanmean(here["lat"]))), 0.2))
+    panels[0].set_ylabel("degrees north")
+    bar = {"label": title, "location": "bottom", "shrink": 0.7, "aspect": 40}
+    figure.colorbar(
+        dots, ax=panels, extend="both" if len(names) > 1 else "neither", **bar
+    )
+
+
+def _continents(lon: pd.Series) -> list[pd.Series]:
+    """Sites west of each wide gap without any, as one mask a panel."""
+    ordered = np.sort(lon.dropna().unique())
+    wide = np.flatnonzero(np.diff(ordered) > OCEAN)
+    edges = [-np.inf, *(ordered[wide] + OCEAN / 2), np.inf]
+    return [lon.between(*pair) for pair in pairwise(edges)]
 
 
 KINDS = {
