@@ -114,6 +114,7 @@ def test_weights(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
             "cannot read 'no.nc'",
         ),
         (["weights", "show", "nothing"], "no weights called 'nothing'"),
+        (["weights", "list", "clay-v1"], "`xstefaland weights show clay-v1` shows one"),
         (["weights", "fetch", "nothing"], "no weights called 'nothing'"),
     ],
 )
