@@ -245,7 +245,7 @@ def test_columns_go_by_their_names(ds: xr.Dataset, weights: Weights) -> None:
         out = predict_labelled(model, embedding)
         np.testing.assert_allclose(out, model.predict(table[names]))
     model = Ridge().fit(table.add_prefix("x_"), height)
-    with pytest.raises(InputError, match="columns 'x_emb_000', .* has 'emb_000'"):
+    with pytest.raises(InputError, match=r"columns 'x_emb_000', .* has 'emb_000'"):
         predict_labelled(model, embedding)
 
 

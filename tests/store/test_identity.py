@@ -22,7 +22,7 @@ def test_sites_at_another_place_are_another_run(run: Run, tmp_path: Path) -> Non
     """Their labels and weather are the same, their season and radiation are not."""
     ds, store = example_points(4, 60), tmp_path / "out.zarr"
     run(ds, store)
-    with pytest.raises(InputError, match="data.latitude: .* then, .* now"):
+    with pytest.raises(InputError, match=r"data.latitude: .* then, .* now"):
         run(ds.assign_coords(latitude=-ds.latitude), store)
     assert run(ds.assign_coords(longitude=ds.longitude + 1), store).skipped == 1
 

@@ -116,9 +116,7 @@ def _say_beyond(raster: Raster, series: gpd.GeoSeries, inside: Floats) -> None:
         )
 
 
-def _under(
-    raster: Raster, shape: Shapes, weighting: Weighting
-) -> tuple[Cells, float]:
+def _under(raster: Raster, shape: Shapes, weighting: Weighting) -> tuple[Cells, float]:
     """Cells under one polygon, of which a window is read, and its share in there."""
     coverage = cover(raster.grid, shape, weighting)
     weights, inside = coverage.weights, float(coverage.inside[0])

@@ -91,7 +91,7 @@ def test_sites_with_too_few_days(encoder, tmp_path: Path):
         return ds.assign({n: few[n].where(~other, ds[n]) for n in weather})
 
     bare = replace(MINE, sources=(Source("mine", short, 1.0, ()),))
-    with pytest.raises(InputError, match="no site of .* at which 30 days can be"):
+    with pytest.raises(InputError, match=r"no site of .* at which 30 days can be"):
         run_benchmark(bare, Path(), tmp_path, encoder=encoder, progress=False)
 
 
