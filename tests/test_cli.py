@@ -87,6 +87,8 @@ def test_check(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert "xstefaland: ready" in capsys.readouterr().out
     assert cli.main([*line, "--units", "precipitation=banana"]) == cli.PROBLEM
     assert "banana" in capsys.readouterr().out
+    assert cli.main([*line, "--latitude=-45.5"]) == cli.OK  # what the error advises
+    assert "Latitude  as given" in capsys.readouterr().out
 
 
 def test_weights(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
