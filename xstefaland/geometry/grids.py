@@ -185,9 +185,13 @@ def decoded(array: xr.DataArray) -> xr.DataArray:
     """
     if not array.attrs.keys() & PACKED:
         return array
-    options = {"decode_times": False, "decode_timedelta": False, "decode_coords": False}
-    values = xr.Dataset({"values": array.variable})
-    out = array.copy(data=xr.decode_cf(values, **options)["values"].data)
+    values = xr.decode_cf(
+        xr.Dataset({"values": array.variable}),
+        decode_times=False,
+        decode_timedelta=False,
+        decode_coords=False,
+    )["values"]
+    out = array.copy(data=values.data)
     out.attrs = {k: v for k, v in array.attrs.items() if k not in PACKED}
     return out
 
