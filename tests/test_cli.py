@@ -87,6 +87,8 @@ def test_check(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert "xstefaland: ready" in capsys.readouterr().out
     assert cli.main([*line, "--units", "precipitation=banana"]) == cli.PROBLEM
     assert "banana" in capsys.readouterr().out
+    assert cli.main([*line, "--latitude=-45.5"]) == cli.OK  # what the error advises
+    assert "Latitude  as given" in capsys.readouterr().out
 
 
 def test_weights(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,6 +116,7 @@ def test_weights(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
             "cannot read 'no.nc'",
         ),
         (["weights", "show", "nothing"], "no weights called 'nothing'"),
+        (["weights", "list", "clay-v1"], "`xstefaland weights show clay-v1` shows one"),
         (["weights", "fetch", "nothing"], "no weights called 'nothing'"),
     ],
 )

@@ -236,6 +236,19 @@ def test_labelled_predictions(ds: xr.Dataset, weights: Weights, lazy: bool) -> N
     xr.testing.assert_identical(out.latitude, embedding.latitude)
 
 
+def test_columns_go_by_their_names(ds: xr.Dataset, weights: Weights) -> None:
+    """In another order, or some of them; other names are no columns of it."""
+    embedding = xstefaland.embed(ds, weights=weights, pool="mean")
+    table, height = embedding.stefaland.to_frame(), ds.elevation.values
+    for names in (table.columns[::-1], table.columns[[5, 2]]):
+        model = Ridge().fit(table[names], height)
+        out = predict_labelled(model, embedding)
+        np.testing.assert_allclose(out, model.predict(table[names]))
+    model = Ridge().fit(table.add_prefix("x_"), height)
+    with pytest.raises(InputError, match=r"columns 'x_emb_000', .* has 'emb_000'"):
+        predict_labelled(model, embedding)
+
+
 def test_labelled_predictions_of_several_outputs(
     ds: xr.Dataset, weights: Weights
 ) -> None:

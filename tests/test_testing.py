@@ -78,6 +78,15 @@ def test_tiny_head_says_what_it_gives() -> None:
     assert not tiny_head(tiny_weights()).card.static
 
 
+def test_files_without_a_path_keep_out_of_each_others_way() -> None:
+    """Not even where one was deleted, so that there are as many as before."""
+    first, second = tiny_weights(seed=1), tiny_weights(seed=2)
+    kept = second.path.read_bytes()
+    first.path.unlink()
+    assert tiny_weights(seed=3).path != second.path
+    assert second.path.read_bytes() == kept
+
+
 def test_tiny_weights_leave_the_random_state_alone() -> None:
     """Making them draws no number from the user's generator."""
     import torch

@@ -285,6 +285,11 @@ def _weights(given: Arguments) -> int:
     """Print the table of weights, paths of those that are here, or a card."""
     from xstefaland import weights
 
+    if given.action == "list" and given.name is not None:
+        raise InputError(
+            f"`xstefaland weights list` lists all; `xstefaland weights show "
+            f"{given.name}` shows one."
+        )
     if given.action == "list":
         table = weights.list()
         shown = (

@@ -57,6 +57,20 @@ def folds(text: str) -> int | list[int]:
         raise argparse.ArgumentTypeError(f"{text!r}: write 3, or 0,3") from None
 
 
+def name_or_degrees(text: str) -> str | float:
+    """Read the name of a variable, or degrees north.
+
+    Examples
+    --------
+    >>> name_or_degrees("gauge_lat"), name_or_degrees("-45.5")
+    ('gauge_lat', -45.5)
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def names(text: str) -> list[str]:
     """Read ``streamflow,soil_moisture``."""
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -80,7 +94,11 @@ def input_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A=U,...",
         help="units that the file does not state: 'rain=mm d-1,t=K'",
     )
-    parser.add_argument("--latitude", help="variable that holds the latitude")
+    parser.add_argument(
+        "--latitude",
+        type=name_or_degrees,
+        help="variable that holds the latitude, or degrees north of all sites",
+    )
 
 
 def output_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xstefaland.errors import InputError
+from xstefaland.geometry.polygons import few
 from xstefaland.inference import api, frames
 from xstefaland.inference.batches import BatchSize
 from xstefaland.inference.lazy import EMBEDDING
@@ -194,7 +195,7 @@ def predict_labelled(
     ----------
     estimator : scikit-learn estimator
         Fitted on rows of such embeddings, for example on
-        ``embedding.stefaland.to_frame()``.
+        ``embedding.stefaland.to_frame()``, or on some of its columns.
     embedding : xarray.DataArray
         Dim `embedding` and any others.
     name : str
@@ -211,7 +212,7 @@ def predict_labelled(
     Raises
     ------
     InputError
-        Without the dim `embedding`.
+        Without the dim `embedding`, or for an estimator of columns of other names.
 
     Examples
     --------
@@ -259,7 +260,14 @@ def _predicted(
 
 
 def _rows(estimator: Any, rows: NDArray[Any]) -> Any:
-    """Give rows names where the estimator was fitted on names."""
+    """Give rows names where the estimator was fitted on names, in its order."""
     if not hasattr(estimator, "feature_names_in_"):
         return rows
-    return pd.DataFrame(rows, columns=estimator.feature_names_in_)
+    wanted, names = list(estimator.feature_names_in_), frames.columns(rows.shape[1])
+    if {*wanted} <= {*names}:
+        return pd.DataFrame(rows, columns=names)[wanted]
+    raise InputError(
+        f"the estimator was fitted on the columns {few(wanted)}, the embedding has "
+        f"{few(names)}; fit it on such columns, or on an array: "
+        "estimator.fit(table.to_numpy(), y)"
+    )

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -303,9 +304,8 @@ def _folder() -> TemporaryDirectory[str]:
 
 
 def _temporary() -> Path:
-    """Name the next file by the number of those that are there."""
-    folder = Path(_folder().name)
-    return folder / f"{len(list(folder.iterdir()))}.safetensors"
+    """Name a file as no other one is, also of threads or after one is deleted."""
+    return Path(_folder().name) / f"{uuid4().hex}.safetensors"
 
 
 def _dataset(

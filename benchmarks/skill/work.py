@@ -16,6 +16,7 @@ from xstefaland.training.benchmark import PROTOCOLS, Protocol, run_benchmark
 from xstefaland.training.benchmark.holdouts import SHIPPED
 from xstefaland.training.benchmark.pieces import SCORES, STOPPED
 from xstefaland.training.benchmark.reading import read_tasks
+from xstefaland.training.places import unknown_names
 from xstefaland.training.pretraining import Pretraining
 from xstefaland.weights import load
 from xstefaland.weights.files import Weights, read
@@ -132,14 +133,16 @@ def score(runs: SkillRuns, job: Scoring) -> None:
 def pretrain(runs: SkillRuns, name: str, updates: int = UPDATES) -> None:
     """Pretrain an encoder that leaves out its folds by place, in every archive."""
     folder = runs.encoder(name).with_suffix("")
+    corpus = corpora.build(runs.data, runs.corpus)
+    asked = left_out(runs, name)
+    unknown = set(unknown_names(corpus.sites, asked))  # benchmarks have other archives
     settings = Pretraining(
         steps=updates,
         batch_size=BATCH,
         learning_rate=RATES[WIDTH],
-        left_out=left_out(runs, name),
+        left_out=tuple(label for label in asked if label not in unknown),
         model={"d_model": WIDTH, "ffn": 2 * WIDTH},
     )
-    corpus = corpora.build(runs.data, runs.corpus)
     EncoderRun(corpus, settings, folder, float("inf")).train()
     at = position(folder)
     if at["step"] < updates:

@@ -219,6 +219,20 @@ def test_missing_cells_and_covered_share(grid: Make) -> None:
         basin_means(ds, whole, min_covered=60)
 
 
+def test_values_as_a_file_has_them(grid: Make) -> None:
+    """Numbers that say missing are left out, packed ones unpacked, and lazily so."""
+    ds = grid(lat=[0.5, -0.5], lon=[0.5, 1.5], days=2)
+    values = np.full((2, 2, 2), 70, "i2")
+    values[1, :, 0] = -9
+    said = {"_FillValue": np.int16(-9), "scale_factor": 0.1, "units": "mm d-1"}
+    ds["precipitation"] = (("time", "lat", "lon"), values, said)
+    for given in (ds, ds.chunk(lat=1)):
+        means = basin_means(given, basins(shapely.box(0, -1, 2, 1)))
+        np.testing.assert_allclose(means.precipitation[0], [7, 7], rtol=1e-6)
+        np.testing.assert_allclose(means.fraction_covered, 0.75)
+        assert set(means.precipitation.attrs) == {"units", "cell_methods"}
+
+
 def test_smaller_than_a_cell(grid: Make) -> None:
     """The value of the cell, and the whole basin is covered."""
     ds = grid()

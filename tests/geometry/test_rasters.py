@@ -107,6 +107,25 @@ def test_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.elevation, [30])
 
 
+def test_scale_and_offset_of_an_array() -> None:
+    """They count whoever opened the file; masked or not, the answer is the same."""
+    packed = {"scale_factor": 0.1, "add_offset": 5.0}
+    sites = series(shapely.box(0, 0, 3, 2))
+    masked = raster([[100.0, 300.0, np.nan]] * 2, **packed)
+    stored = raster(np.array([[100, 300, -9]] * 2, "i2"), **packed, _FillValue=-9)
+    for array in (masked, stored, stored.chunk()):
+        found = sample_attributes({"elevation": array}, sites)
+        np.testing.assert_allclose(found.elevation, [25], rtol=1e-6)
+
+
+def test_basins_that_are_partly_beyond_the_raster() -> None:
+    """The value is that of the part inside, and that is said."""
+    sites = series(shapely.box(0, 0, 3, 2), shapely.box(2, 0, 7, 2))
+    with pytest.warns(UserWarning, match=r"beyond the raster.*\(20% at least\): 'b'"):
+        found = sample_attributes({"elevation": raster(HEIGHT)}, sites)
+    np.testing.assert_allclose(found.elevation, [300, 300], rtol=1e-3)
+
+
 def test_sites_are_brought_to_the_raster(real_data: Path) -> None:
     """A terrain raster in UTM, sites in degrees: points of the ground and a basin."""
     path = real_data / "rasters" / "ta.tif"

@@ -74,6 +74,24 @@ def test_flags_say_what_was_filled(gappy: xr.Dataset, weights: Any) -> None:
     assert filled.t2m_flag.attrs["standard_name"] == "air_temperature status_flag"
 
 
+def test_numbers_that_say_missing_are_gaps(gappy: xr.Dataset, weights: Any) -> None:
+    """As NaN is, to the value and to its flag; where nothing fills them they stay."""
+    with xr.set_options(keep_attrs=True):
+        gappy = gappy.where(gappy.site != "site002")
+    expected = xstefaland.reconstruct(gappy, weights=weights)
+    said = gappy.copy()
+    said["precipitation"] = gappy.precipitation.fillna(-9999.0)
+    said["precipitation"].attrs["_FillValue"] = -9999.0
+    said["t2m"] = gappy.t2m.fillna(np.inf)
+    filled = xstefaland.reconstruct(said.chunk(site=1), weights=weights)
+    for name in ("precipitation", "t2m"):
+        flag = filled[f"{name}_flag"]
+        np.testing.assert_array_equal(flag, expected[f"{name}_flag"])
+        same = expected[name].fillna(said[name])
+        np.testing.assert_allclose(filled[name], same, rtol=1e-5)
+        assert set(np.unique(flag)) == {0, 1, 2}
+
+
 def test_flags_are_ancillary_in_a_file(
     gappy: xr.Dataset, weights: Any, tmp_path: Path
 ) -> None:

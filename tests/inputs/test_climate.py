@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+import xstefaland
 from xstefaland.inputs.formulas.climate import (
     CLIMATE_INDICES,
     climate_indices,
     complete_years,
 )
+from xstefaland.testing import example_points
 
 DATES = pd.date_range("2000-01-01", "2003-12-31")
 NOTHING = np.full(len(DATES), np.nan)
@@ -183,3 +185,22 @@ def test_a_place_without_rain() -> None:
     assert found["high_prec_dur"] == 0
     assert found["low_prec_freq"] == 365.25
     assert np.isposinf(found["aridity"])
+
+
+@pytest.mark.parametrize(
+    ("period", "said"),
+    [
+        (None, "2000-10-01 to 2000-10-30"),
+        (slice(None, "2000-10-03"), "2000-10-01 to 2000-10-03"),
+        (slice("1990", "2010"), "2000-10-01 to 2000-10-30"),
+        (slice("2010", "2020"), "no day"),
+    ],
+)
+def test_the_reference_period_is_what_the_record_has(
+    period: slice | None, said: str
+) -> None:
+    """Not what was asked for: thirty years of climate are not in a month."""
+    ds = example_points(1, 30)
+    with xstefaland.set_options(validation="ignore"):
+        climate = xstefaland.derive_climate(ds, period)
+    assert climate.attrs["reference_period"] == said

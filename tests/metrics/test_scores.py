@@ -280,6 +280,15 @@ def test_other_sites_are_refused(obs, sim):
         metrics.nse(obs, sim.isel(site=[0, 1]))
 
 
+def test_labels_that_stand_twice_pair_with_themselves(obs, sim):
+    """Where both have the same labels there is nothing to choose."""
+    twice = [0, 1, 1]
+    score = metrics.nse(obs.isel(site=twice), sim.isel(site=twice))
+    xr.testing.assert_equal(score, metrics.nse(obs, sim).isel(site=twice))
+    with pytest.raises(InputError, match="labels along 'site'"):
+        metrics.nse(obs.isel(site=twice), sim.isel(site=[1, 1, 0]))
+
+
 def test_no_common_day_is_refused(obs, sim):
     """Records that do not overlap are an error, not NaN."""
     with pytest.raises(InputError, match=r"of 100 and 100 labels along 'time' 0 are"):

@@ -61,6 +61,13 @@ def test_folds_carry_the_sites_labels(basins):
     xr.testing.assert_equal(splits.random_holdout(basins["site"], 4), fold)
 
 
+def test_days_of_a_site_stay_together():
+    """An array with time is split by its sites, as a Dataset is."""
+    flow = xr.DataArray(np.zeros((2, 5)), {"site": ["a", "b"]}, ("site", "time"))
+    fold = splits.random_holdout(flow, 2)
+    assert fold.identical(splits.random_holdout(flow.to_dataset(name="flow"), 2))
+
+
 def test_grid_cells_are_sites():
     """Both dims of a grid are kept."""
     grid = xr.Dataset({"t": (("time", "lat", "lon"), np.zeros((2, 3, 4)))})

@@ -122,6 +122,32 @@ def test_labels_in_another_order():
     ]
 
 
+def test_a_series_goes_by_its_index():
+    """As an array by its labels; an index that counts rows says nothing."""
+    fold = xr.DataArray([0, 1, -1], {"basin": ["a", "b", "c"]}, "basin")
+    place = pd.Series([0, 1, 0], index=["c", "b", "a"])
+    with pytest.raises(InputError, match="in another order"):
+        splits.training_part(fold, 0, place=place)
+    for same in (place[::-1], place[::-1].reset_index(drop=True)):
+        train = splits.training_part(fold, 0, place=same)
+        assert train.values.tolist() == [False, True, False]
+    assert splits.leave_one_region_out(place).site.values.tolist() == ["c", "b", "a"]
+    drawn = splits.random_holdout(place.reset_index(drop=True), 2)
+    assert "site" not in drawn.coords
+
+
+def test_latitude_and_longitude_of_the_same_sites():
+    """Ids are in the latitude's order, whatever that of the longitude."""
+    lat = xr.DataArray([10.0, 20.0, 30.0], {"site": ["c", "b", "a"]}, "site")
+    lon = xr.DataArray([3.0, 2.0, 1.0], {"site": ["a", "b", "c"]}, "site")
+    place = splits.same_place(lat, lon, ids=["7", "5", "7"])
+    assert place.to_series().to_dict() == {"c": 0, "b": 1, "a": 0}
+    assert splits.continents(lat, lon).site.values.tolist() == ["c", "b", "a"]
+    for other in (lon[:2], lon.assign_coords(site=["a", "b", "d"]), [1.0, 2.0]):
+        with pytest.raises(InputError, match="are not of the same sites"):
+            splits.same_place(lat, other)
+
+
 def test_a_gap_wider_than_the_record():
     """It leaves out as many labels on both sides, however few there are."""
     fold = xr.DataArray([-1, -1, -1, -1, -1, 0], dims="time")

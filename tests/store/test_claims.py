@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,6 +67,15 @@ def test_a_killed_owner_loses_its_claims_at_once(folder: LocalFolder) -> None:
         assert me.others() == []
         assert me.claim("7")
         assert folder.read("claims/7") == me.name.encode()
+
+
+def test_windows_is_sent_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There 0 is Ctrl-C, which would end the owner: its silence alone decides."""
+    sent: list[int] = []
+    system = SimpleNamespace(name="nt", kill=lambda pid, _: sent.append(pid))
+    monkeypatch.setattr(claims, "os", system)
+    assert claims._runs(2**22 + 1)
+    assert not sent
 
 
 def _elsewhere(folder: LocalFolder, silent: float) -> str:

@@ -197,6 +197,28 @@ def test_coverage_by_hand():
     assert table.width.tolist() == [1.0, 1.0, 1.0]
 
 
+def test_groups_go_by_the_labels_of_sites():
+    """Labels in another order are refused; an axis more is brought to its place."""
+    values = np.broadcast_to([0.0, 0.5, 1.0], (2, 2, 4, 3))
+    dims = ("lat", "lon", "time", "quantile")
+    coords = {"quantile": [0.1, 0.5, 0.9], "lat": [1, 2], "lon": [5, 6]}
+    quantiles = xr.DataArray(values, coords, dims)
+    truth = quantiles.isel(quantile=1, drop=True) + xr.DataArray(
+        [[0, 0], [9, 0]], dims=("lat", "lon")
+    )
+    dry = xr.DataArray(
+        [["no", "yes"], ["no", None]], {"lon": [5, 6], "lat": [1, 2]}, ("lon", "lat")
+    )
+    table = coverage(quantiles, truth, {"dry": dry}, intervals=[0.8]).set_index("group")
+    assert table.coverage.to_dict() == {"all": 0.75, "no": 1.0, "yes": 0.0}
+    same = coverage(quantiles, truth, {"dry": ["a", "a", "b", "a"]}, intervals=[0.8])
+    assert same.coverage.tolist() == [0.75, 1.0, 0.0]
+    with pytest.raises(InputError, match=r"groups\['dry'\] has other labels"):
+        coverage(quantiles, truth, {"dry": dry[::-1]}, intervals=[0.8])
+    with pytest.raises(InputError, match=r"groups\['dry'\] has shape \(3,\)"):
+        coverage(quantiles, truth, {"dry": ["a", "a", "b"]}, intervals=[0.8])
+
+
 def test_a_calibrated_file_covers_what_it_predicts(tmp_path: Path):
     """From predictions to a file to quantiles: through `predict`, at other sites."""
     encoder = tiny_weights(window=60, stride=30)

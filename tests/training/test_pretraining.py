@@ -183,8 +183,14 @@ def test_named_sites_are_left_out_in_place_of_a_draw(
     pretrain(corpus, tmp_path / "run", settings(2, left_out=labels))
     with pytest.raises(InputError, match="left out other places: left_out differ"):
         pretrain(corpus, tmp_path / "run", settings(3))
-    with pytest.raises(InputError, match="names no site of the corpus"):
-        roles(corpus, settings(1, left_out=("nowhere",)))
+
+
+def test_a_typing_error_leaves_no_site_in_training(corpus: Corpus) -> None:
+    """Names of no site are told, also beside those that are some."""
+    label = corpus.sites["site"][corpus.sites["source"] == "long"].iloc[0]
+    names = (label.removeprefix("long-"), "nowhere", "")
+    with pytest.raises(InputError, match=r"2 of 3 names .* 'nowhere', ''; its gauges"):
+        roles(corpus, settings(1, left_out=names))
 
 
 def test_scaling_comes_from_training_sites_only(corpus: Corpus) -> None:

@@ -9,8 +9,8 @@ import xarray as xr
 
 from xstefaland.errors import InputError, warn
 from xstefaland.geometry.averages import polygon_means
-from xstefaland.geometry.coverage import Coverage, Weighting, cover
-from xstefaland.geometry.grids import Grid, find_grid
+from xstefaland.geometry.coverage import WHOLE, Coverage, Weighting, cover
+from xstefaland.geometry.grids import Grid, decoded, find_grid
 from xstefaland.geometry.outlines import site_coordinates
 from xstefaland.geometry.polygons import checked, few, on_axes
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 BASIN = "basin"
 FRACTION_COVERED = "fraction_covered"
-WHOLE = 0.99  # of a basin: less than that in the grid is said
 _OF_GRIDS = ("grid_mapping", "coordinates", "cell_measures")
 _OWN = ("geometry", "area", "latitude", "longitude", FRACTION_COVERED, BASIN)
 
@@ -117,10 +116,11 @@ def basin_means(
     out = frame.assign_coords(site_coordinates(shapes, BASIN))
     shares = {}
     for name in gridded:
-        mean, share = polygon_means(grid[name].variable, axes, coverage, BASIN)
+        values = decoded(grid[name])
+        mean, share = polygon_means(values.variable, axes, coverage, BASIN)
         if min_covered > 0:
             mean = mean.where(share >= min_covered)  # type: ignore[no-untyped-call]
-        out[name] = _described(mean, grid[name])
+        out[name] = _described(mean, values)
         shares[name] = share
     first = next((n for n in gridded if "time" in grid[n].dims), next(iter(gridded)))
     return out.assign_coords({FRACTION_COVERED: _fraction(shares[first], str(first))})

@@ -20,6 +20,7 @@ from xstefaland.geometry.polygons import Shapes
 if TYPE_CHECKING:
     import scipy.sparse
 
+WHOLE = 0.99  # of a polygon: less than that in the grid is said
 Weighting = Literal["area", "cells"]
 Ints = npt.NDArray[np.int64]
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 EARTH_RADIUS = 6_371_008.8  # [m] mean radius of WGS 84
 UNEVEN = 0.01  # of a cell: what rounding of coordinates in files may move a cell
+PACKED = {"_FillValue", "missing_value", "scale_factor", "add_offset"}
+"""Attributes of values that are still as a file has them."""
+
 AXES = {
     "x": (
         ("longitude", "grid_longitude", "projection_x_coordinate"),
@@ -158,6 +161,39 @@ def find_grid(ds: xr.Dataset) -> Grid:
     if problems or uneven:
         raise InputError(join_problems("the grid cannot be used", problems + uneven))
     return Grid(axes[0], axes[1], crs)
+
+
+def decoded(array: xr.DataArray) -> xr.DataArray:
+    """Mask and scale values whose attributes say that they are packed, lazily.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        Values as a file has them, or decoded ones, which stay as they are.
+
+    Returns
+    -------
+    xarray.DataArray
+        NaN for ``_FillValue`` and ``missing_value``; with ``scale_factor`` and
+        ``add_offset`` applied. These attributes are gone.
+
+    Examples
+    --------
+    >>> packed = xr.DataArray([10, -9], attrs={"_FillValue": -9, "scale_factor": 0.5})
+    >>> decoded(packed).values
+    array([ 5., nan])
+    """
+    if not array.attrs.keys() & PACKED:
+        return array
+    values = xr.decode_cf(
+        xr.Dataset({"values": array.variable}),
+        decode_times=False,
+        decode_timedelta=False,
+        decode_coords=False,
+    )["values"]
+    out = array.copy(data=values.data)
+    out.attrs = {k: v for k, v in array.attrs.items() if k not in PACKED}
+    return out
 
 
 def _find_axis(ds: xr.Dataset, letter: str) -> str | None:

@@ -12,7 +12,7 @@ import xarray as xr
 from xstefaland.errors import InputError, join_problems, warn
 from xstefaland.geometry.coverage import Weighting
 from xstefaland.geometry.extras import needed
-from xstefaland.geometry.grids import find_grid
+from xstefaland.geometry.grids import decoded, find_grid
 from xstefaland.geometry.outlines import site_coordinates
 from xstefaland.geometry.polygons import POLYGONS, checked, few
 from xstefaland.geometry.sampling import Classes, Raster, sample
@@ -76,7 +76,8 @@ def sample_attributes(
     Warns
     -----
     UserWarning
-        For names that the catalogue does not know, and for sites without any value.
+        For names that the catalogue does not know, for sites without any value, and
+        for polygons that lie beyond a raster in part.
 
     See Also
     --------
@@ -146,10 +147,7 @@ def _opened(
 def _array(name: str, source: str | Path | xr.DataArray) -> xr.DataArray:
     """Read a raster lazily, missing values as NaN."""
     if isinstance(source, xr.DataArray):
-        fills = (source.attrs.get(key) for key in ("_FillValue", "missing_value"))
-        for fill in fills:
-            source = source if fill is None else source.where(source != fill)
-        return source
+        return decoded(source)
     rioxarray, rasterio = needed(
         "rioxarray rasterio", "grids", "sample_attributes with files"
     )

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xstefaland.geometry.coverage import Weighting, cover
+from xstefaland.errors import warn
+from xstefaland.geometry.coverage import WHOLE, Weighting, cover
 from xstefaland.geometry.grids import Grid
-from xstefaland.geometry.polygons import Shapes, on_axes
+from xstefaland.geometry.polygons import Shapes, few, on_axes
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -71,7 +72,9 @@ def sample(
     if (series.geom_type == "Point").all():
         cells = list(_at(raster, shapes))
     else:
-        cells = [_under(raster, shapes[[i]], weighting) for i in range(len(shapes))]
+        under = [_under(raster, shapes[[i]], weighting) for i in range(len(shapes))]
+        cells = [found for found, _ in under]
+        _say_beyond(raster, series, np.array([share for _, share in under]))
     if raster.classes is None:
         return {raster.name: np.array([_mean(*each) for each in cells])}
     if raster.classes == "majority":
@@ -102,11 +105,23 @@ def _at(raster: Raster, points: Shapes) -> Iterator[Cells]:
         yield np.array([value])[: int(there)], np.ones(int(there))
 
 
-def _under(raster: Raster, shape: Shapes, weighting: Weighting) -> Cells:
-    """Values and weights of the cells under one polygon; only their window is read."""
-    weights = cover(raster.grid, shape, weighting).weights
+def _say_beyond(raster: Raster, series: gpd.GeoSeries, inside: Floats) -> None:
+    """Warn of polygons that lie in the raster in part."""
+    partly = (inside > 0) & (inside < WHOLE)
+    if partly.any():
+        warn(
+            f"{raster.name}: partly beyond the raster, so values are those of the part "
+            f"inside ({inside[partly].min():.0%} at least): "
+            f"{few(series.index[partly])}"
+        )
+
+
+def _under(raster: Raster, shape: Shapes, weighting: Weighting) -> tuple[Cells, float]:
+    """Cells under one polygon, of which a window is read, and its share in there."""
+    coverage = cover(raster.grid, shape, weighting)
+    weights, inside = coverage.weights, float(coverage.inside[0])
     if not weights.nnz:
-        return np.zeros(0), np.zeros(0)
+        return (np.zeros(0), np.zeros(0)), inside
     row, column = np.divmod(weights.indices, raster.grid.x.size)
     top, left = row.min(), column.min()
     axes = (raster.grid.y.dim, raster.grid.x.dim)
@@ -117,7 +132,7 @@ def _under(raster: Raster, shape: Shapes, weighting: Weighting) -> Cells:
     block = raster.array.isel(window).transpose(*axes).values
     values = block[row - top, column - left].astype(np.float64)
     there = ~np.isnan(values)
-    return values[there], weights.data[there]
+    return (values[there], weights.data[there]), inside
 
 
 def _mean(values: npt.NDArray[Any], weights: Floats) -> float:

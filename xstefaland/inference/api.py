@@ -386,9 +386,11 @@ def reconstruct(
     xarray.Dataset
         The Dataset's own forcings and attributes that the model knows, under their
         own names, in their own units and dims, with gaps filled; observed values are
-        those of the input, bit for bit. Integers with nothing to fill stay integers.
-        Sites without any forcing value stay as they are. For each follows a CF flag
-        variable, ``<name>_flag``: 0 given, 1 reconstructed, 2 missing.
+        those of the input, bit for bit. A gap is NaN, an infinity, or a number that
+        the attributes ``_FillValue`` or ``missing_value`` name. Integers stay as they
+        are, and so do sites without any forcing value. For each follows a CF flag
+        variable, ``<name>_flag`` (not for integers): 0 given, 1 reconstructed,
+        2 missing.
 
     Raises
     ------

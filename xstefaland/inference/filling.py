@@ -60,11 +60,12 @@ def fill(
                 name, own = reading.source, ds[reading.source].variable
                 filled[name] = _fill_one(own, values, wanted, reading)
                 if filled[name] is not own:
-                    flags[name] = _flag(own, filled[name])
+                    flags[name] = _flag(own, filled[name], reading)
             elif add and reading is None:
                 filled[wanted.name] = _added(ds, prepared, values, wanted)
                 nothing = filled[wanted.name] * np.nan
-                flags[wanted.name] = _flag(nothing, filled[wanted.name])
+                unread = Reading(wanted.name, wanted.name, wanted)
+                flags[wanted.name] = _flag(nothing, filled[wanted.name], unread)
     own_order = [name for name in ds.data_vars if name in filled]
     order = [*own_order, *(name for name in filled if name not in ds.data_vars)]
     for name in flags:
@@ -77,7 +78,7 @@ def fill(
 def _fill_one(
     own: xr.Variable, values: xr.Variable, wanted: VariableSpec, reading: Reading
 ) -> xr.Variable:
-    """Put reconstructed values where the user's variable is NaN."""
+    """Put reconstructed values where the user's variable has none."""
     if own.dtype.kind != "f":
         return own
     if set(own.dims) != set(values.dims):  # one attribute for all sites: no own place
@@ -90,16 +91,26 @@ def _fill_one(
         kwargs={"wanted": wanted, "reading": reading, "dtype": own.dtype},
     ).transpose(*own.dims)
     out: xr.Variable = xr.apply_ufunc(
-        _first_known, own, back, dask="parallelized", output_dtypes=[own.dtype]
+        _first_known,
+        own,
+        back,
+        dask="parallelized",
+        output_dtypes=[own.dtype],
+        kwargs={"reading": reading},
     )
     out.attrs, out.encoding = dict(own.attrs), dict(own.encoding)
     return out
 
 
-def _flag(own: xr.Variable, filled: xr.Variable) -> xr.Variable:
+def _flag(own: xr.Variable, filled: xr.Variable, reading: Reading) -> xr.Variable:
     """Say of every value where it comes from, in the words of CF."""
     out: xr.Variable = xr.apply_ufunc(
-        _origin, own, filled, dask="parallelized", output_dtypes=[np.int8]
+        _origin,
+        own,
+        filled,
+        dask="parallelized",
+        output_dtypes=[np.int8],
+        kwargs={"reading": reading},
     )
     standard = own.attrs.get("standard_name")
     out.attrs = {
@@ -113,15 +124,16 @@ def _flag(own: xr.Variable, filled: xr.Variable) -> xr.Variable:
     return out
 
 
-def _origin(own: Values, filled: Values) -> Values:
+def _origin(own: Values, filled: Values, *, reading: Reading) -> Values:
     """Values of :data:`FLAGS`: a gap is 1 where it was filled, else 2."""
-    gap = np.isnan(own)
-    return gap.astype(np.int8) + (gap & np.isnan(filled)).astype(np.int8)
+    gap, still = (np.isnan(reading.without_fills(each)) for each in (own, filled))
+    return gap.astype(np.int8) + (gap & still).astype(np.int8)
 
 
-def _first_known(own: Values, other: Values) -> Values:
-    """Own values; the other ones where there is none."""
-    return np.where(np.isnan(own), other, own)
+def _first_known(own: Values, other: Values, *, reading: Reading) -> Values:
+    """Own values; the other ones where there is none, be it a number that says so."""
+    gap = np.isnan(reading.without_fills(own)) & ~np.isnan(other)
+    return np.where(gap, other, own)
 
 
 def _added(

@@ -44,7 +44,8 @@ def derive_climate(
         The eleven attributes of
         :func:`xstefaland.inputs.formulas.climate.climate_indices`, those that the
         Dataset has itself as they are, dims and coordinates of the sites; lazy where
-        the input is.
+        the input is. The attribute ``reference_period`` has the first and last day of
+        the record in the period.
 
     Raises
     ------
@@ -78,11 +79,7 @@ def derive_climate(
     dims = prepared.site_dims
     frame = frame.drop_dims([dim for dim in frame.dims if dim not in dims])
     days = prepared.time
-    first, last = (days[0], days[-1]) if period is None else (period.start, period.stop)
-    said = {"reference_period": f"{_day(first)} to {_day(last)}"}
-    return frame.assign(columns).assign_attrs(said)
-
-
-def _day(date: object) -> str:
-    """Write a date of a period as text."""
-    return str(date).partition(" ")[0]
+    if period is not None:
+        days = days[days.slice_indexer(period.start, period.stop)]
+    said = f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}" if len(days) else "no day"
+    return frame.assign(columns).assign_attrs(reference_period=said)

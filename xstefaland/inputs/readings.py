@@ -97,7 +97,7 @@ class Reading:
         >>> reading.values(np.array([3.0, -1e-7, -9999.0, 1e20]))
         array([ 3.,  0., nan, nan], dtype=float32)
         """
-        array = self._without_fills(raw)
+        array = self.without_fills(raw)
         converted = self.conversion(array).astype(np.float32, copy=False)
         if self.limits is None or self.keep:
             return converted
@@ -113,12 +113,12 @@ class Reading:
     def any_value(self, raw: Array) -> bool:
         """Tell whether some value is finite and no fill value; a sample goes first."""
         return any(
-            bool(np.isfinite(self._without_fills(part)).any())
+            bool(np.isfinite(self.without_fills(part)).any())
             for part in (sample(raw), raw)
         )
 
-    def _without_fills(self, raw: Array) -> Array:
-        """Floating copy or view in which fill values and infinities are NaN."""
+    def without_fills(self, raw: Array) -> Array:
+        """Return a floating copy, or a view, with NaN for fills and infinities."""
         array = np.asarray(raw)
         if array.dtype.kind != "f" or array.dtype == np.float16:  # too coarse
             array = array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64)
@@ -289,7 +289,7 @@ def findings(reading: Reading, raw: Array, days: int) -> list[str]:
     if reading.label is None or reading.limits is None:
         return []
     part = sample(raw)
-    array = reading._without_fills(part)
+    array = reading.without_fills(part)
     text = implausible(
         array, reading.spec, source=reading.source, units=reading.label, days=days
     )

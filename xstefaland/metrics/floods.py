@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from xstefaland.errors import InputError
@@ -129,7 +130,7 @@ def _of_peaks(
 def _day_numbers(obs: xr.DataArray, dim: Hashable) -> Array:
     """Position of each label in days; without dates they follow each other."""
     index = obs.indexes.get(dim)
-    if index is None or not hasattr(index, "as_unit"):
+    if not isinstance(index, pd.DatetimeIndex | xr.CFTimeIndex):
         return np.arange(obs.sizes[dim], dtype=np.float64)
     return np.asarray((index - index[0]) / np.timedelta64(1, "D"), np.float64)
 

@@ -61,6 +61,8 @@ def _dim_problems(obs: xr.DataArray, sim: xr.DataArray, dim: Dims) -> list[str]:
     for each in set(obs.dims) & set(sim.dims):
         if each in obs.indexes and each in sim.indexes:
             common = len(obs.indexes[each].intersection(sim.indexes[each]))
+            if obs.indexes[each].equals(sim.indexes[each]):
+                continue  # the same pairs, were labels there twice
             kept = each in reduced and common > 0
             if not kept and not common == obs.sizes[each] == sim.sizes[each]:
                 problems.append(_label_problem(str(each), common, obs, sim))

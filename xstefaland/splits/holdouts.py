@@ -48,8 +48,8 @@ def random_holdout(
     Parameters
     ----------
     sites : xarray.Dataset, xarray.DataArray or sequence
-        A Dataset with sites (its dims besides ``time``), or anything with one
-        value per site, such as ``ds["site"]``.
+        A Dataset or an array with sites (its dims besides ``time``), or anything
+        with one value per site, such as ``ds["site"]``.
     folds : int, optional
         Number of folds, at least 2; 10 unless `fraction` is given.
     fraction : float, optional
@@ -79,6 +79,8 @@ def random_holdout(
     >>> (random_holdout(range(100), fraction=0.1) == 0).sum().item()
     10
     """
+    if isinstance(sites, xr.DataArray) and {"time"} < {*sites.dims}:
+        sites = sites.isel(time=0, drop=True)
     empty = template(sites)
     if folds is not None and fraction is not None:
         raise InputError(

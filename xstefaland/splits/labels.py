@@ -12,15 +12,23 @@ import xarray as xr
 
 from xstefaland.errors import InputError
 
-ArrayLike: TypeAlias = xr.DataArray | Sequence[Any] | npt.NDArray[Any]
+ArrayLike: TypeAlias = xr.DataArray | pd.Series | Sequence[Any] | npt.NDArray[Any]
 Seed: TypeAlias = int | np.random.Generator
 Labels: TypeAlias = npt.NDArray[np.int64]
 
 
 def site_array(values: ArrayLike) -> xr.DataArray:
-    """Return values as an array on site dims; a list has the dim ``site``."""
+    """Return values as an array on site dims; a list has the dim ``site``.
+
+    The index of a pandas Series is labels, unless it merely counts its rows.
+    """
     if isinstance(values, xr.DataArray):
         return values
+    if isinstance(values, pd.Series):
+        index = values.index
+        bare = index.nlevels > 1 or index.equals(pd.RangeIndex(len(index)))
+        labels = {} if bare else {"site": index.rename("site")}
+        return xr.DataArray(values.to_numpy(), labels, "site")
     array = np.asarray(values)
     if array.ndim != 1:
         raise InputError(
@@ -64,6 +72,8 @@ def checked_values(
     name: str, given: ArrayLike, empty: xr.DataArray
 ) -> npt.NDArray[Any]:
     """Return one value a site; refuse other shapes, and labels in another order."""
+    if isinstance(given, pd.Series) and empty.ndim == 1:
+        given = site_array(given).rename(site=empty.dims[0])
     values = np.asarray(given)
     if values.shape != empty.shape:
         raise InputError(

@@ -118,7 +118,7 @@ def continents(latitude: ArrayLike, longitude: ArrayLike) -> xr.DataArray:
     >>> continents([52.5, -33.9, 46.9], [13.4, 151.2, -121.8]).values.tolist()
     ['Europe', 'Oceania', 'North America']
     """
-    lat, lon = xr.broadcast(site_array(latitude), site_array(longitude))
+    lat, lon = _positions(latitude, longitude)
     north = np.asarray(lat, float)
     east = (np.asarray(lon, float) + 180) % 360 - 180
     name = np.full(north.shape, "", dtype="<U13")
@@ -294,7 +294,28 @@ def points_on_sphere(
     latitude: ArrayLike, longitude: ArrayLike
 ) -> tuple[npt.NDArray[np.float64], xr.DataArray]:
     """Points on the unit sphere (site, 3), and where their labels are."""
-    lat, lon = xr.broadcast(site_array(latitude), site_array(longitude))
+    lat, lon = _positions(latitude, longitude)
     phi, lam = (np.radians(np.asarray(a, dtype=float).ravel()) for a in (lat, lon))
     points = (np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi))
     return np.stack(points, axis=-1), template(lat)
+
+
+def _positions(
+    latitude: ArrayLike, longitude: ArrayLike
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Bring both to the same sites: those of the latitude, in its order."""
+    lat, lon = site_array(latitude), site_array(longitude)
+    order = {
+        dim: index
+        for dim, index in lat.indexes.items()
+        if dim in lon.indexes and set(index) == set(lon.indexes[dim])
+    }
+    try:
+        lat, lon = xr.align(lat, lon.reindex(order), join="exact")
+    except ValueError as error:
+        raise InputError(
+            f"latitude and longitude are not of the same sites ({error}); bring them "
+            'together: lat, lon = xr.align(lat, lon, join="inner")'
+        ) from None
+    lat, lon = xr.broadcast(lat, lon)
+    return lat, lon

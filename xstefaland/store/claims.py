@@ -3,7 +3,8 @@
 A claim is a file that only one coordinator can create; it names its owner. An owner
 shows that it lives by touching a file of its own. When it dies, by any signal, its
 claims are taken over: at once on the same machine, where its process is seen to be
-gone, else when its file has not been touched for :data:`STALE` seconds. Several may
+gone, else (and on Windows, where a process cannot be asked without harm) when its file
+has not been touched for :data:`STALE` seconds. Several may
 see this at the same moment, so the right to follow a dead owner is a claim itself:
 who has it writes its own name over the dead one's, and the claim is never without
 an owner in between.
@@ -152,7 +153,9 @@ def _now(sign: Path) -> float:
 
 
 def _runs(pid: int) -> bool:
-    """Tell whether a process of this machine exists."""
+    """Tell whether a process of this machine exists, or True where none can tell."""
+    if os.name == "nt":  # there signal 0 is Ctrl-C; that the owner is silent decides
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -8,7 +8,7 @@ and the values at three places.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,10 @@ SAMPLE_DAYS = 366
 
 
 def data_identity(
-    ds: xr.Dataset, names: Iterable[str], dims: tuple[str, ...]
+    ds: xr.Dataset,
+    read: Mapping[str, str],
+    dims: tuple[str, ...],
+    latitude: xr.Variable,
 ) -> dict[str, Any]:
     """Describe an input in plain values.
 
@@ -32,19 +35,21 @@ def data_identity(
     ----------
     ds : xarray.Dataset
         The input.
-    names : iterable of str
-        The variables that are used.
+    read : mapping of str to str
+        What is read: variable of the Dataset by its canonical name.
     dims : tuple of str
         Dims of the sites.
+    latitude : xarray.Variable
+        Of the sites [degrees north].
 
     Returns
     -------
     dict
-        Sizes, a line for each coordinate with an index, and for each variable its
-        dims, units and the mean and number of values at three places: None where they
-        could not be read.
+        Sizes, a line for each coordinate with an index, what is read as what, and for
+        each variable its dims, units and the mean and number of values at three places:
+        None where they could not be read. For the latitude as well.
     """
-    names = sorted(set(names))
+    names = sorted(set(read.values()))
     used = [*dims, "time"] if "time" in ds.dims else list(dims)
     sampled = sample(ds, names, dims)
     return {
@@ -60,6 +65,8 @@ def data_identity(
             }
             for name in names
         },
+        "read": dict(sorted(read.items())),
+        "latitude": _values([latitude.isel(_at(share, ds, dims)) for share in PLACES]),
     }
 
 
@@ -78,12 +85,16 @@ def sample(
     """Mean and number of the values of some variables at :data:`PLACES`."""
     picks = []
     for share in PLACES:
-        where = {dim: int(ds.sizes[dim] * share) for dim in dims}
-        part = ds[names].isel(where, missing_dims="ignore")
+        part = ds[names].isel(_at(share, ds, dims), missing_dims="ignore")
         if "time" in part.dims:
             part = part.isel(time=slice(SAMPLE_DAYS))
         picks.append(part)
     return {name: _values([pick[name].variable for pick in picks]) for name in names}
+
+
+def _at(share: float, ds: xr.Dataset, dims: tuple[str, ...]) -> dict[str, int]:
+    """Position of a place along each dim of the sites."""
+    return {dim: int(ds.sizes[dim] * share) for dim in dims}
 
 
 def _values(variables: list[xr.Variable]) -> list[list[float]] | None:

@@ -182,3 +182,8 @@ def refuse_problems(found: Sequence[Examination]) -> None:
 def sources(found: Sequence[Examination]) -> list[str]:
     """Names of the Dataset's variables that are read."""
     return sorted({r.source for each in found for r in each.readings.values()})
+
+
+def read_as(found: Sequence[Examination]) -> dict[str, str]:
+    """Variables of the Dataset that are read, by canonical name."""
+    return {name: r.source for each in found for name, r in each.readings.items()}

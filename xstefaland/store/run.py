@@ -34,6 +34,7 @@ from xstefaland.store.questions import (
     Question,
     Target,
     question,
+    read_as,
     refuse_problems,
     sources,
 )
@@ -272,7 +273,7 @@ def _prepared(
         "target": plain(asked.target),
         "options": _options(asked),
         "weights": {each.name: each.sha256 for each in opened},
-        "data": data_identity(ds, used, dims),
+        "data": data_identity(ds, read_as(found), dims, found[0].latitudes()),
         "dtype": output.dtype,
     }
     sizes = tuple(ds.sizes[dim] for dim in dims)

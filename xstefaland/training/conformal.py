@@ -48,6 +48,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xstefaland.errors import InputError
+from xstefaland.splits.labels import ArrayLike, checked_values, template
 from xstefaland.training.choices import find_target
 from xstefaland.weights.members import MEDIAN, Band
 from xstefaland.weights.targets import TargetSpec
@@ -174,7 +175,7 @@ def sites_needed(levels: Sequence[float]) -> int:
 def coverage(
     quantiles: xr.DataArray,
     observed: xr.DataArray,
-    groups: Mapping[str, Sequence[Any]] | None = None,
+    groups: Mapping[str, ArrayLike] | None = None,
     *,
     intervals: Sequence[float] = INTERVALS,
     dim: str = "time",
@@ -189,7 +190,9 @@ def coverage(
     observed : xarray.DataArray
         What was observed at the same sites and days.
     groups : mapping of str to sequence, optional
-        Labels of the sites, such as ``{"region": [...], "aridity": [...]}``.
+        Group of each site, such as ``{"region": ds["region"], "aridity": [...]}``:
+        arrays on the sites' labels, or sequences in the sites' order. A site whose
+        group is missing is in none.
     intervals : sequence of float
         Central intervals; 0.8 is that from the level 0.1 to 0.9.
     dim : str
@@ -206,17 +209,20 @@ def coverage(
     Raises
     ------
     InputError
-        When a level that an interval needs is not there, or labels differ.
+        When a level that an interval needs is not there, or labels differ: those of
+        groups too, and their order.
     """
     _, values, truth, levels = _arrays(quantiles, observed, (), dim)
+    sites = template(observed.isel({dim: 0}, drop=True))
     columns = {each: _ends(each, levels) for each in intervals}
     there = np.isfinite(truth) & np.isfinite(values).all(-1)
     count = there.sum(1)
-    every = {"all": np.full(len(truth), "all"), **(groups or {})}
+    every = {"all": np.full(len(truth), "all")}
+    for by, labels in (groups or {}).items():
+        every[by] = _by_site(by, labels, sites)
     rows = []
-    for by, labels in every.items():
-        marks = np.asarray(labels)
-        for group in pd.unique(marks):
+    for by, marks in every.items():
+        for group in pd.unique(marks[pd.notna(marks)]):
             chosen = (marks == group) & (count > 0)
             entry = {"by": by, "group": group, "sites": int(chosen.sum())}
             for each, (first, last) in columns.items():
@@ -230,6 +236,15 @@ def coverage(
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def _by_site(by: str, groups: ArrayLike, sites: xr.DataArray) -> NDArray[Any]:
+    """Group of each site, in the order in which `_arrays` has them."""
+    if isinstance(groups, xr.DataArray) and {*groups.dims} == {*sites.dims}:
+        groups = groups.transpose(*sites.dims)
+    elif not isinstance(groups, xr.DataArray) and np.shape(groups) == (sites.size,):
+        groups = groups if sites.ndim == 1 else np.reshape(groups, sites.shape)
+    return checked_values(f"groups[{by!r}]", groups, sites).ravel()
 
 
 def _summary(

@@ -164,9 +164,36 @@ def named_sites(sites: pd.DataFrame, names: Collection[str]) -> pd.Series:
     >>> named_sites(pd.DataFrame(table), ["x7", "0102"]).tolist()
     [False, True]
     """
+    return _labels(sites).isin(names) | sites["gauge"].isin(set(names) - {""})
+
+
+def unknown_names(sites: pd.DataFrame, names: Collection[str]) -> list[str]:
+    """Return the names that are those of no site, in their order.
+
+    Parameters
+    ----------
+    sites, names
+        As of :func:`named_sites`.
+
+    Returns
+    -------
+    list of str
+        Empty where every name is a gauge number or a label.
+
+    Examples
+    --------
+    >>> table = {"site": ["us-0101", "us-x7"], "source": "us", "gauge": ["0101", ""]}
+    >>> unknown_names(pd.DataFrame(table), ["x7", "0102"])
+    ['0102']
+    """
+    known = {*_labels(sites), *sites["gauge"]} - {""}
+    return [name for name in names if name not in known]
+
+
+def _labels(sites: pd.DataFrame) -> pd.Series:
+    """Label of each site within its source."""
     pairs = zip(sites["site"], sites["source"], strict=True)
-    labels = pd.Series([s.removeprefix(f"{n}-") for s, n in pairs], sites.index)
-    return labels.isin(names) | sites["gauge"].isin(set(names) - {""})
+    return pd.Series([s.removeprefix(f"{n}-") for s, n in pairs], sites.index)
 
 
 def kept_apart(sites: pd.DataFrame, held: pd.Series, radius: float = 10.0) -> pd.Series:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xstefaland.errors import InputError
+from xstefaland.geometry.polygons import few
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.model import EncoderConfig, StefaLand
 from xstefaland.training.corpus import (
@@ -29,7 +30,12 @@ from xstefaland.training.corpus import (
 from xstefaland.training.epochs import YEAR, Epochs
 from xstefaland.training.losses import autoencoder_loss
 from xstefaland.training.memory import ReadOut, Targets
-from xstefaland.training.places import kept_apart, left_out_sites, named_sites
+from xstefaland.training.places import (
+    kept_apart,
+    left_out_sites,
+    named_sites,
+    unknown_names,
+)
 from xstefaland.training.rendering import Rendering, Shown, render
 
 LOGGED = {  # skewed variables are scaled after log1p
@@ -84,7 +90,7 @@ class Pretraining:
         among them (chosen before training).
     left_out : tuple of str
         Gauge numbers, or labels of sites, that are held out in every source in place of
-        such a draw.
+        such a draw; each has to be one of the corpus.
     epoch_windows : int
         Windows of an epoch; sources share them by their weights.
     causal_share : float
@@ -174,16 +180,17 @@ def roles(corpus: Corpus, settings: Pretraining) -> pd.Series:
     Raises
     ------
     InputError
-        When `settings` names sites to leave out of which the corpus has none.
+        When a name of a site to leave out is not one of the corpus: with a typing
+        error its site would stay in training.
     """
     if settings.left_out:
-        held = named_sites(corpus.sites, settings.left_out)
-        if not held.any():
+        if unknown := unknown_names(corpus.sites, settings.left_out):
             raise InputError(
-                f"left_out={settings.left_out[:3]}... names no site of the corpus; its "
-                f"gauges are such as {corpus.sites['gauge'].tolist()[:3]}"
+                f"left_out: {len(unknown)} of {len(settings.left_out)} names are of no "
+                f"site of the corpus, {few(unknown)}; its gauges are such as "
+                f"{few(corpus.sites['gauge'])}. Correct them, or leave them away"
             )
-        return kept_apart(corpus.sites, held)
+        return kept_apart(corpus.sites, named_sites(corpus.sites, settings.left_out))
     return left_out_sites(corpus.sites, settings.share_left_out, settings.left_out_seed)
 
 

@@ -78,6 +78,22 @@ def test_what_was_observed_there_is_not_looked_at(task):
     )
 
 
+def test_sites_without_observations_in_those_years_take_no_part(task):
+    """They stand aside in silence, and their neighbours' set is what it was."""
+    (records,) = task.records
+    few, seen = replace(SHORT, regions=1, generations=1), records.observed.copy()
+    seen[3, 365:] = np.nan  # it has observations, but in other years
+    seen[5] = 0.0  # NSE is not defined
+    unseen = replace(task, records=(replace(records, observed=seen),))
+    groups = few._grouped(unseen)
+    assert [row for _, row in groups[0]] == [1, 2, 6, 7]
+    ((_, _, answer),) = few.run(work(unseen, []))
+    assert np.isfinite(answer).all()
+    nothing = replace(records, observed=np.full_like(seen, np.nan))
+    with pytest.raises(InputError, match="no training site has observations"):
+        few.run(work(replace(task, records=(nothing,)), []))
+
+
 def test_the_nearest_site_decides(task):
     """Across the date line too."""
     (records,) = task.records

@@ -80,6 +80,21 @@ def test_an_encoder_that_left_nobody_out(tmp_path: Path):
         run_benchmark(MINE, Path(), tmp_path, encoder=tiny_weights(), progress=False)
 
 
+def test_sites_with_too_few_days(encoder, tmp_path: Path):
+    """Where nothing can be scored that is said, as where nobody is left out."""
+
+    def short(folder: Path) -> xr.Dataset:
+        ds = archive(folder)
+        weather = [name for name in ds.data_vars if "time" in ds[name].dims]
+        few = ds[weather].where(ds.time < ds.time[20])
+        other = ~ds.site.isin(["site002", "site005"])
+        return ds.assign({n: few[n].where(~other, ds[n]) for n in weather})
+
+    bare = replace(MINE, sources=(Source("mine", short, 1.0, ()),))
+    with pytest.raises(InputError, match=r"no site of .* at which 30 days can be"):
+        run_benchmark(bare, Path(), tmp_path, encoder=encoder, progress=False)
+
+
 def test_neighbours_are_training_sites():
     """The nearest ones first, none of those held out."""
     table = pd.DataFrame({"lat": [0.0, 1, 2, 3, 50, np.nan], "lon": 0.0})

@@ -73,7 +73,17 @@ class RegionalHbv:
 
     def _grouped(self, task: Task) -> list[Sites]:
         """Cluster the training sites; one region where positions are not known."""
-        every = [(r, int(row)) for r in task.records for row in r.rows("train")]
+        every = [
+            (records, int(row))
+            for records in task.records
+            for row in records.rows("train")
+            if _varies(records.observed[row, _scored(records, self.years)])
+        ]
+        if not every:
+            raise InputError(
+                f"no training site has observations in its last {self.years} years; "
+                "leave out 'hbv-regional'"
+            )
         there = np.flatnonzero(np.isfinite(_positions(every)).all(1))
         known = [every[number] for number in there]
         count = min(self.regions, len(known) // 3)
@@ -126,6 +136,18 @@ def _require(task: Task) -> None:
     lacking = [name for name in WEATHER if name not in task.known_forcing]
     if lacking:
         raise InputError(f"HBV needs the forcing {lacking}; leave out 'hbv-regional'")
+
+
+def _scored(records: Records, years: int) -> slice:
+    """Return the days that a calibration scores, which follow those of spin-up."""
+    count = min(len(records.dates), years * 365 + SPINUP_DAYS)
+    return slice(min(SPINUP_DAYS, count // 2) - count, None)
+
+
+def _varies(observed: Floats) -> bool:
+    """Tell whether a site has observations of which an NSE can be said."""
+    there = observed[np.isfinite(observed)]
+    return there.size > 0 and bool(np.ptp(there) > 0)
 
 
 def _positions(sites: Sites) -> NDArray[np.float64]:

@@ -126,8 +126,8 @@ class Reconstruction:
         if not any(map(len, tables)):
             raise InputError(
                 f"{opened.name} leaves out no site of "
-                f"{[s.name for s in archives.values()]}, so nothing can be scored; "
-                "pass an encoder that does"
+                f"{[s.name for s in archives.values()]} at which {FEWEST} days can be "
+                "hidden, so nothing can be scored; pass an encoder that does"
             )
         scores = pd.concat([t for t in tables if len(t)], ignore_index=True)
         table = pd.concat([p for p in places if len(p)], ignore_index=True)
@@ -199,6 +199,8 @@ def _scored(
         _of_variable(variable, prepared, encoder, own, others, rng, names)
         for variable in prepared.forcing["variable"].values
     ]
+    if not any(map(len, scores)):  # too few observed days at every site
+        return pd.DataFrame(), pd.DataFrame()
     whole = pd.concat([s for s in scores if len(s)], ignore_index=True)
     places = table.iloc[held][["site", "lat", "lon"]]
     whole["site"] = places["site"].to_numpy()[whole.pop("row")]

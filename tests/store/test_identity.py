@@ -1,0 +1,43 @@
+"""What makes two inputs the same: more than the values that are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xstefaland.errors import InputError
+from xstefaland.store.identity import data_identity
+from xstefaland.store.manifest import differences
+from xstefaland.testing import example_points
+
+Run = Callable[..., Any]
+
+
+def test_sites_at_another_place_are_another_run(run: Run, tmp_path: Path) -> None:
+    """Their labels and weather are the same, their season and radiation are not."""
+    ds, store = example_points(4, 60), tmp_path / "out.zarr"
+    run(ds, store)
+    with pytest.raises(InputError, match=r"data.latitude: .* then, .* now"):
+        run(ds.assign_coords(latitude=-ds.latitude), store)
+    assert run(ds.assign_coords(longitude=ds.longitude + 1), store).skipped == 1
+
+
+def test_what_is_read_as_what() -> None:
+    """The same two variables with their meanings swapped."""
+    ds = xr.Dataset({name: ("site", [1.0, 2.0]) for name in "ab"})
+    north = xr.Variable("site", np.array([np.nan, 5.0]))
+    warmest = {"temperature_max": "a", "temperature_min": "b"}
+    swapped = {"temperature_max": "b", "temperature_min": "a"}
+    then, now = (
+        data_identity(ds, read, ("site",), north) for read in (warmest, swapped)
+    )
+    assert differences(then, now) == [
+        "read.temperature_max: 'a' then, 'b' now",
+        "read.temperature_min: 'b' then, 'a' now",
+    ]
+    assert then["latitude"] == [[0.0, 0.0], [5.0, 1.0], [5.0, 1.0]]
