@@ -43,6 +43,8 @@ class JudgedHead:
         Of the head's file, or of the encoder's.
     window, stride : int
         How the encoder's windows lie [days].
+    causal : bool
+        Whether it only reads so, and is asked so.
     """
 
     label: str
@@ -53,10 +55,11 @@ class JudgedHead:
     sha256: str
     window: int
     stride: int
+    causal: bool = False
 
     def predict(self, ds: xr.Dataset, **options: object) -> xr.Dataset:
         """Ask the package, and wait for the answer."""
-        options = {"weights": self.encoder, **options}
+        options = {"weights": self.encoder, "causal": self.causal, **options}
         if self.target == EMBEDDING:
             return xstefaland.embed(ds, **options).to_dataset().compute()
         more = BALANCE if "balance" in self.roles else ()
@@ -96,6 +99,7 @@ def _head(
         sha256=weights.sha256,
         window=config["window"],
         stride=config["stride"],
+        causal="two-way" not in weights.card.readings,
     )
 
 
