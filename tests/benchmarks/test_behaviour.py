@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from behaviour import sites
-from behaviour.answers import Answers
+from behaviour.answers import Answers, find_head
 from behaviour.bucket import BUCKETS, Bucket
 from behaviour.experiment import Experiment, Verdict
 from behaviour.measures import seam_rank
@@ -22,7 +22,7 @@ from behaviour.themes import EXPERIMENTS
 
 import xstefaland
 from xstefaland.errors import InputError
-from xstefaland.testing import tiny_head, tiny_weights
+from xstefaland.testing import example_points, tiny_head, tiny_weights
 
 FLOW = frozenset({"flow"})
 
@@ -241,6 +241,20 @@ def test_places_were_left_out_of_training():
     card = xstefaland.weights.load("stefaland-base-v1").card
     assert sites.not_held_out(card.left_out) == []
     assert sites.not_held_out(card.left_out[:0]) == [*sites.BASINS, *sites.STATIONS]
+
+
+def test_a_causal_head_is_asked_causally():
+    """Asked in the other way it would refuse, and fail every experiment."""
+    both = ("two-way", "causal")
+    encoder = tiny_weights(readings=both, window=40, stride=15)
+    ds = example_points(2, 60)
+    for readings in (both, ("causal",)):
+        file = str(tiny_head(encoder, readings=readings).path)
+        head = find_head("streamflow", file, str(encoder.path))
+        causal = readings == ("causal",)
+        asked = {"head": file, "weights": encoder, "causal": causal}
+        wanted = xstefaland.predict(ds, ["streamflow"], **asked)
+        xr.testing.assert_equal(head.predict(ds), wanted)
 
 
 @pytest.mark.slow
