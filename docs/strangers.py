@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sphinx.util import logging
-
 LOADED = re.compile(
     r"""<(?:script|img|iframe|source|video|audio)\b[^>]*?\bsrc=["']?(?:https?:)?//([^"'/>\s]+)"""
     r"""|<link\b(?=[^>]*rel=["']?(?:stylesheet|preload|preconnect|icon|manifest))"""
@@ -39,6 +37,8 @@ def strangers(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def check(app: Any, exception: Exception | None) -> None:
     """Warn of them, which `make docs` takes for errors (event ``build-finished``)."""
+    from sphinx.util import logging
+
     if exception is None and app.builder.format == "html":
         for file, host in strangers(Path(app.outdir)):
             logging.getLogger(__name__).warning(f"{file} loads from {host}")

@@ -202,7 +202,9 @@ def test_datatree_says_what_to_do(
     head = tiny_head(weights)
     for room in (api, explaining):
         monkeypatch.setattr(
-            room, "plan_predictions", lambda names, *_: resolve(names, head, weights)
+            room,
+            "plan_predictions",
+            lambda names, *_, **__: resolve(names, head, weights),
         )
     points = example_points(2, 45)
     dt = xr.DataTree.from_dict({"/north": points, "/south/west": points})

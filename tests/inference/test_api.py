@@ -188,7 +188,9 @@ def test_two_heads_share_one_run(
     monkeypatch.setattr(
         plans.files,
         "resolve_heads",
-        lambda targets, head=None: {name: head or by_target[name] for name in targets},
+        lambda targets, head=None, **_: {
+            name: head or by_target[name] for name in targets
+        },
     )
     ds = example_points(3, 60)
     sites = counted(monkeypatch)
