@@ -312,9 +312,8 @@ def _period(climate: Climate, every: pd.DatetimeIndex) -> tuple[tuple[int, int],
         return (0, 0), "left out, as climate='none' asks"
     period = (0, len(every))
     if isinstance(climate, slice):
-        start, stop, _ = every.slice_indexer(climate.start, climate.stop).indices(
-            len(every)
-        )
+        days = every.slice_indexer(climate.start, climate.stop)
+        start, stop, _ = days.indices(len(every))
         period = (start, max(start, stop))
     chosen = every[slice(*period)]
     if complete_years(chosen) >= 365 * MINIMUM_YEARS:

@@ -137,7 +137,7 @@ def _map(figure: Any, scores: pd.DataFrame, sites: pd.DataFrame, first: str) -> 
     limit = np.nanquantile(abs(value), 0.9) or 1.0
     colours = {"cmap": "RdBu_r" if worse else "RdBu", "vmin": -limit, "vmax": limit}
     if len(names) == 1:
-        colours = {"cmap": "viridis"}
+        colours = {"cmap": "viridis", "vmin": value.min(), "vmax": value.max()}
     else:
         colours |= {"edgecolor": "0.5", "linewidth": 0.3}  # small differences are white
     parts = _continents(sites["lon"])
