@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +45,13 @@ class Asked:
         """Ids of the sites."""
         return self.observed["site"].values.tolist()
 
-    def halves(self, seed: int = 0) -> tuple[Asked, Asked]:
-        """Split the places at random in two."""
+    def folds(self, count: int = 5, seed: int = 0) -> Iterator[tuple[Asked, Asked]]:
+        """Split the places at random; give the others and each part in turn."""
         names = np.unique(self.place.to_numpy())
-        drawn = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
-        first = self.place.isin(drawn)
-        return self._at(first), self._at(~first)
+        drawn = np.random.default_rng(seed).permutation(names)
+        for part in np.array_split(drawn, count):
+            chosen = self.place.isin(part)
+            yield self._at(~chosen), self._at(chosen)
 
     def _at(self, chosen: pd.Series) -> Asked:
         ids = self.place.index[chosen]
@@ -109,9 +110,18 @@ def ask(
             predicted.append(_labelled(answer, records, rows))
             truth = xr.DataArray(records.observed[rows], dims=answer.dims[:2])
             observed.append(_labelled(truth, records, rows))
-    joined = (xr.concat(parts, "site", join="outer") for parts in (predicted, observed))
-    out = Asked(*joined, held["place"])
+    both = (xr.concat(parts, "site", join="outer") for parts in (predicted, observed))
+    out = Asked(*both, held["place"])
     return Asked(out.predicted, out.observed, held["place"].loc[out.sites])
+
+
+def joined(parts: Sequence[Asked]) -> Asked:
+    """Put the sites of several parts behind each other."""
+    return Asked(
+        xr.concat([part.predicted for part in parts], "site", join="outer"),
+        xr.concat([part.observed for part in parts], "site", join="outer"),
+        pd.concat([part.place for part in parts]),
+    )
 
 
 def _inputs(

@@ -2,9 +2,10 @@
 
 A product's members are the seeds of some systems. They are combined into one file,
 which is asked through :func:`xstefaland.predict` at the held-out places, as a user
-would: its bands are fitted on half of these places and checked on the other half, its
-skill and its failures go into the card. With ``--bundle`` files enter the package and
-the registry, and the first release's leave it; otherwise they lie in ``PROOF/weights``.
+would: its bands are fitted on these places, and measured at each fifth of them when
+fitted on the others; its skill and its failures go into the card. With ``--bundle``
+files enter the package and the registry, and the first release's leave it; otherwise
+they lie in ``PROOF/weights``.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ from xstefaland.weights.card import CAUSAL, TWO_WAY
 from xstefaland.weights.combining import combine
 from xstefaland.weights.evidence import Places
 from xstefaland.weights.files import Weights
+from xstefaland.weights.members import Band
 
-from .asking import Asked, ask, scored
+from .asking import Asked, ask, joined, scored
 from .heads import Runs, described
 from .jobs import NONE, SEEDS, Job
 from .scores import deciding
@@ -290,30 +292,43 @@ def _places(task: Task) -> Places:
 def _banded(
     asked: Asked, draft: Weights, encoder: Weights, runs: Runs, path: Path
 ) -> dict[str, Any]:
-    """Fit bands on half of the places; measure how often they hold on the others.
+    """Fit bands on all held-out places; measure them where each was left out.
 
     Heads of several targets have bands of the first alone.
     """
     target = draft.card.targets[0].name
     task = runs.task(target)
-    first, second = asked.halves()
-    levels = possible_levels(len(first.sites))
+    parts = list(asked.folds())
+    levels = possible_levels(min(len(others.sites) for others, _ in parts))
     if len(levels) < 3:  # the median and one interval
         return {}
-    source = f"{len(first.sites)} held-out sites, half of all"
-    band = fit_band(
-        first.predicted, first.observed, target, levels=levels, source=source
-    )
-    checked = combine([draft], path, name=draft.name, bands=[band], dtype="float16")
-    answered = ask(
-        runs.data,
-        task,
-        checked,
-        encoder,
-        causal=CAUSAL in draft.card.readings,
-        quantiles=levels,
-        sites=second.sites,
-    )
+
+    def banded(at: Asked) -> Band:
+        source = f"{len(at.sites)} held-out sites"
+        return fit_band(at.predicted, at.observed, target, levels=levels, source=source)
+
+    answers = []
+    for others, part in parts:
+        fitted = [banded(others)]
+        checked = combine(
+            [draft],
+            path.with_stem(f"{path.stem}-banded"),
+            bands=fitted,
+            dtype="float16",
+            readings=draft.card.readings,
+        )
+        answers.append(
+            ask(
+                runs.data,
+                task,
+                checked,
+                encoder,
+                causal=CAUSAL in draft.card.readings,
+                quantiles=levels,
+                sites=part.sites,
+            )
+        )
+    answered = joined(answers)
     about = described(task).set_index("site").loc[answered.sites]
     table = coverage(
         answered.predicted,
@@ -328,7 +343,7 @@ def _banded(
         f"{row.interval:.0%}": round(float(row.coverage), 3)
         for row in whole.itertuples()
     }
-    return {"bands": [band], "metrics": {"coverage": held}}
+    return {"bands": [banded(asked)], "metrics": {"coverage": held}}
 
 
 def possible_levels(sites: int) -> tuple[float, ...]:
