@@ -12,7 +12,7 @@ from scipy import stats
 from xstefaland.training.benchmark import statistics
 
 from .heads import SCORES, Runs
-from .jobs import NONE, OPTIONS, Job
+from .jobs import FIFTHS, NONE, OPTIONS, Job
 
 LEVEL = statistics.LEVEL
 E, MAIN = "E", "pretrained"
@@ -45,6 +45,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("resconn-plain/E", "lstm-plain"),
     ("resconn-plain/E", "resconn-plain/random"),
     ("resconn-plain/E", "trees"),
+    ("resconn-plain/E", "level-anomaly"),
+    ("lstm-anomaly", "boosted-averages"),
     ("ridge-embedding/E", "ridge-averages"),
     ("ridge-embedding/E", "ridge-embedding/random"),
     ("boosted-embedding/E", "boosted-averages"),
@@ -80,6 +82,8 @@ def _tables(runs: Runs) -> Iterator[pd.DataFrame]:
         name = job.system if job.encoder == NONE else f"{job.system}/{encoder}"
         named = {k: getattr(job, k) for k in ("target", "split", "seed", *OPTIONS)}
         table = pd.read_csv(path, dtype={"place": str})
+        if job.split in FIFTHS:
+            named["split"] = "fifths"
         table["encoder"] = np.where(table["unseen"], "unseen", "weather seen")
         cost = {key: about.get(key, np.nan) for key in ABOUT}
         yield table.assign(name=name, **named, **cost)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pandas as pd
 
-from xstefaland.training.places import gauges, left_out_sites
+from xstefaland.training.places import gauges, kept_apart, left_out_sites, place_cells
 from xstefaland.training.pretraining import Pretraining
 
-from .jobs import Job
+from .jobs import FIFTHS, Job
 from .observations import REGIONS
 
 DEFAULTS = Pretraining(steps=None)  # of which places are held out, as of the encoder
@@ -40,12 +42,15 @@ def unseen(sites: pd.DataFrame) -> pd.Series:
 def roles(sites: pd.DataFrame, job: Job) -> dict[str, str]:
     """Role of every site in a job, by id.
 
-    A regional split trains and scores at places of which the encoder has seen the
-    weather, never the observations; scores tell them from those it has not seen.
+    A regional split, and one by fifths, trains and scores at places of which the
+    encoder has seen the weather, never the observations; scores tell them from those
+    it has not seen.
     """
-    train, test = SPLITS[job.split]
+    train, test = SPLITS.get(job.split, ((), ()))
     role = unseen(sites)
-    if train:
+    if job.split in FIFTHS:
+        role = kept_apart(sites, fifth(sites) == FIFTHS.index(job.split))
+    elif train:
         region = sites["site"].map(_region)
         role = pd.Series(
             np.select(
@@ -58,6 +63,20 @@ def roles(sites: pd.DataFrame, job: Job) -> dict[str, str]:
     if job.basins:
         role = _few(sites, role, job)
     return dict(zip(sites["site"], role, strict=True))
+
+
+def fifth(sites: pd.DataFrame) -> pd.Series:
+    """Count in which fifth of all half-degree cells each site lies.
+
+    A cell's checksum says so: other sites change nothing.
+
+    Examples
+    --------
+    >>> lat, lon = [47.6, 47.9, 60.2], [8.1, 8.2, 10.1]
+    >>> fifth(pd.DataFrame({"site": ["a", "b", "c"], "lat": lat, "lon": lon})).tolist()
+    [1, 1, 0]
+    """
+    return place_cells(sites).map(lambda cell: zlib.crc32(cell.encode()) % len(FIFTHS))
 
 
 def _region(site: str) -> str:

@@ -92,7 +92,7 @@ def test_the_list_needs_the_embeddings_of_one_encoder_at_a_time() -> None:
     ]
     assert changes == ["none", "mine", "random", "zero", "v1"]
     assert {job.target for job in listed} == set(observations.OBSERVED)
-    assert {job.split for job in listed} == set(splits.SPLITS)
+    assert {job.split for job in listed} == {*splits.SPLITS, *jobs.FIFTHS}
 
 
 def sites() -> pd.DataFrame:
@@ -115,6 +115,27 @@ def test_regions_are_left_out_whole() -> None:
     back = splits.roles(sites(), Job("streamflow", "europe-to-us", "lstm", "none", 0))
     assert list(there.values()) == ["train", "train", "train", "held out"]
     assert list(back.values()) == ["held out", "held out", "held out", "train"]
+
+
+def test_each_place_is_in_one_fifth_and_far_from_what_teaches() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"lat": rng.uniform(40, 44, 200), "lon": rng.uniform(5, 9, 200)}
+    )
+    table = table.assign(site=[f"own-{n}" for n in range(200)], gauge="", country="")
+    parts = {
+        name: splits.roles(table, Job("streamflow", name, "lstm", "none", 0))
+        for name in jobs.FIFTHS
+    }
+    held = pd.DataFrame(parts) == "held out"
+    assert (held.sum(axis=1) == 1).all()
+    assert held.sum().between(20, 60).all()
+    near = pd.DataFrame(parts) == "dropped"
+    assert near.any(axis=None)
+    assert not (near & held).any(axis=None)
+    moved = splits.roles(table[::-1][:150], Job("x", "fifth-2", "lstm", "none", 0))
+    assert all((parts["fifth-2"][k] == "held out") == (v == "held out") for k, v in
+               moved.items())  # fmt: skip
 
 
 def test_a_gauge_of_two_products_is_one_place() -> None:
