@@ -124,7 +124,7 @@ def every_job(encoder: str) -> Iterator[Job]:
     yield from _alone()
     yield from _on(encoder, FLOW_ON_ENCODER)
     yield from _regional("resconn", encoder)
-    yield from _by_fifths((RESCONN[True],), encoder)
+    yield from _by_fifths((RESCONN[True], "resconn-anomaly"), encoder)
     for target, seed in product(OTHERS, SEEDS):
         yield Job(target, "random", RESCONN[target in DEPTHS], encoder, seed)
     yield from _scarce("resconn", encoder)

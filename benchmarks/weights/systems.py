@@ -56,6 +56,7 @@ _HEADS = (
     "lstm-averages",
     "lstm-plain",
     "lstm-anomaly",
+    "resconn-anomaly",
 )
 _PHYSICS = {"warmup": 365, "updates": 600}  # a store needs a year to fill
 SYSTEMS: dict[str, TrainedSystem] = {

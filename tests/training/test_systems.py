@@ -65,5 +65,5 @@ def test_entries_change_the_default() -> None:
 
 def test_unknown_names_are_refused_with_those_there_are() -> None:
     """All of the table."""
-    with pytest.raises(InputError, match=r"'lstm-anomaly', or a dict of entries"):
+    with pytest.raises(InputError, match=r"'resconn-anomaly', or a dict of entries"):
         config("former")

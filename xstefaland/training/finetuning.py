@@ -105,8 +105,8 @@ def finetune(
         A name of :data:`xstefaland.training.systems.HEADS`: ``"resconn"``,
         ``"no_resconn"``, ``"lstm"`` or ``"linear"``, with ``"-hbv"`` for one that sets
         the parameters of HBV, with ``"-plain"`` for one without process channels and
-        place, ``"lstm-anomaly"`` for soil moisture; or entries of
-        :class:`~xstefaland.model.HeadConfig` to change in "resconn", such as
+        place, ``"lstm-anomaly"`` or ``"resconn-anomaly"`` for soil moisture; or entries
+        of :class:`~xstefaland.model.HeadConfig` to change in "resconn", such as
         ``{"quantiles": (0.1, 0.5, 0.9)}``.
     sites : sequence of str, optional
         Sites to train on, by their label (``"<data set>-<label>"`` where several data

@@ -43,10 +43,13 @@ HEADS: dict[str, dict[str, Any]] = {
     "lstm-averages": {"kind": "lstm", "channels": AVERAGES, "place": True},
     **{f"{kind}-plain": {"kind": kind} for kind in KINDS},
     **{kind: {"kind": kind, **STRONG} for kind in OTHERS},
-    "lstm-anomaly": {
-        "kind": "lstm",
-        "form": "anomaly",
-        "attributes": LEVEL_ATTRIBUTES,
+    **{
+        f"{kind}-anomaly": {
+            "kind": kind,
+            "form": "anomaly",
+            "attributes": LEVEL_ATTRIBUTES,
+        }
+        for kind in ("lstm", "resconn")
     },
 }
 """Name -> entries of :class:`~xstefaland.model.HeadConfig`; the other entries are what
