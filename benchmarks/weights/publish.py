@@ -175,7 +175,10 @@ def publish(runs: Runs, only: str = "", *, bundle: bool = False) -> None:
 def publish_encoder(runs: Runs, folder: Path) -> Weights:
     """Write the encoder that was proved, with the same tensors, under its own name."""
     proven = runs.encoder(runs.proved[0])
-    card = replace(proven.card, name=ENCODER, command=command("encoder"))
+    metrics = looked(proven.path.with_suffix(".jsonl"))
+    card = replace(
+        proven.card, name=ENCODER, command=command("encoder"), metrics=metrics
+    )
     model: Any = proven.model()
     return publishing.publish(
         model,
@@ -186,6 +189,28 @@ def publish_encoder(runs: Runs, folder: Path) -> Weights:
         "memory of eleven archives",
         folder=folder,
     )
+
+
+def looked(log: Path) -> dict[str, Any]:
+    """Read what the last look at held-out places has found, two-way and causally."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    looks = [found for line in lines if (found := json.loads(line).get("held_out"))]
+    if not looks:
+        return {}
+    rows = []
+    for name in looks[-1][TWO_WAY]:
+        seen, _, what = name.partition("_")
+        scores = {k: round(scores[name], 3) for k, scores in looks[-1].items()}
+        rows.append({"score": SEEN[seen].format(what.replace("_", " ")), **scores})
+    return {"held_out_places": rows}
+
+
+SEEN = {
+    "hidden": "squared error of hidden {}, of its variance",
+    "complete": "R2 of {} from complete windows",
+    "masked": "R2 of {} from windows half hidden",
+}
+"""How the first words of scores at held-out places read on a card."""
 
 
 def command(stage: str, only: str = "") -> str:

@@ -20,7 +20,7 @@ BUNDLED = ("streamflow", "soil_moisture")
 
 
 def plan(folder: Path, encoder: Path, sites: int | None = None) -> None:
-    """Copy encoders and the heads that ship into the runs, and write the queue.
+    """Copy encoders, their log and the heads that ship; write the queue.
 
     Another encoder may be planned later: its jobs go behind those that are there.
 
@@ -40,6 +40,9 @@ def plan(folder: Path, encoder: Path, sites: int | None = None) -> None:
     weights = load(encoder)
     names = dict.fromkeys([*had["encoders"], weights.path.stem, "random", "v1"])
     _copy(weights.path, folder / "encoders" / weights.path.name)
+    log = weights.path.with_name("log.jsonl")
+    if log.exists():
+        _copy(log, folder / "encoders" / f"{weights.path.stem}.jsonl")
     _randomise(weights, folder / "encoders" / "random.safetensors")
     _copy(load(FIRST_RELEASE).path, folder / "encoders" / "v1.safetensors")
     (folder / "bundled").mkdir(exist_ok=True)
