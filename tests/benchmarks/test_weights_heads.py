@@ -336,21 +336,30 @@ def test_the_tables_are_written(runs: heads.Runs, tmp_path: Path) -> None:
 def test_an_ensemble_is_published_with_its_evidence(
     runs: heads.Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bands from half of the places, skill, licences and places in its card."""
+    """Bands from all held-out places, skill, licences and places in its card."""
     monkeypatch.setattr(publish, "SEEDS", (0, 1))
     product = publish.Product(
         "warm-v2", "lstm", "Two seeds", "soil_temperature", ("lstm",), ()
     )
     monkeypatch.setattr(publish, "PRODUCTS", (product,))
+    look = {"two-way": {"masked_soil_water_00": 0.88712}}
+    lines = [{"step": 9}, {"held_out": {"two-way": {}}}, {"held_out": look}]
+    log = runs.folder / "encoders" / "tiny.jsonl"
+    log.write_text("\n".join(map(json.dumps, lines)))
     publish.publish(runs)
     path = runs.folder / "weights" / "warm-v2.safetensors"
     assert not path.exists()  # it waits for its members
+    (row,) = load(path.with_stem(publish.ENCODER)).card.metrics["held_out_places"]
+    score = "R2 of soil water 00 from windows half hidden"
+    assert row == {"score": score, "two-way": 0.887}
     for seed in (0, 1):
         heads.run(runs, Job("soil_temperature", "random", "lstm", "none", seed))
     publish.publish(runs)
     card = load(path).card
     assert len(card.members) == 2
     assert card.bands[0].levels == LEVELS
+    held = (splits.unseen(runs.task("soil_temperature").sites) == "held out").sum()
+    assert card.bands[0].sites == held
     assert {row.inputs for row in card.skill} == {
         "complete",
         "precipitation and temperature",
