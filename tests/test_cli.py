@@ -94,7 +94,8 @@ def test_check(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
 def test_weights(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     """List, show and fetch; show without a name says how."""
     assert cli.main(["weights", "list"]) == cli.OK
-    assert "stefaland-base-v1" in capsys.readouterr().out
+    name = xstefaland.weights.resolve_encoder().name
+    assert name in capsys.readouterr().out
     assert cli.main(["weights", "list", "--names"]) == cli.OK
     listed = capsys.readouterr().out.split()
     assert listed == xstefaland.weights.list().name.tolist()
@@ -104,7 +105,7 @@ def test_weights(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert '"streamflow"' in shown
     assert cli.main(["weights", "show"]) == cli.PROBLEM
     assert "weights show NAME" in capsys.readouterr().err
-    assert cli.main(["weights", "fetch", "stefaland-base-v1"]) == cli.OK
+    assert cli.main(["weights", "fetch", name]) == cli.OK
     assert Path(capsys.readouterr().out.strip()).is_file()
 
 

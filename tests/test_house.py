@@ -117,7 +117,7 @@ def test_versions_lists_every_requirement():
     output = _python("import xstefaland; xstefaland.show_versions()")
     versions = dict(line.split(maxsplit=1) for line in output.splitlines())
     assert "cuda" in versions
-    assert "stefaland-base-v1" in output.splitlines()[-1]
+    assert xstefaland.weights.resolve_encoder().name in output.splitlines()[-1]
     assert versions["xstefaland"] == xstefaland.__version__
     assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
     for line in PROJECT["project"]["dependencies"]:

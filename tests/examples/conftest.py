@@ -21,6 +21,10 @@ from xstefaland.weights.network import LIMITS
 from xstefaland.weights.registry import record
 from xstefaland.weights.targets import TARGETS
 
+SHIPPED = registry.table()
+ENCODER = SHIPPED.default_encoder
+FLOW, SOIL = (SHIPPED.head_for(name) for name in ("streamflow", "soil_moisture"))
+HBV = SHIPPED.head_for("streamflow", "resconn-hbv")
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FLUXES = ("streamflow", "surface_runoff", "interflow", "baseflow")
 FLUXES += ("evapotranspiration", "snow_water_equivalent", "recharge", "percolation")
@@ -62,7 +66,7 @@ def _published(weights: Weights, folder: Path, name: str) -> Weights:
     targets = tuple(TARGETS[target.name] for target in weights.card.targets)
     card = replace(weights.card, name=name, targets=targets, left_out=LEFT_OUT)
     if card.encoder is not None:
-        encoder = read(folder / "stefaland-base-v1.safetensors")
+        encoder = read(folder / f"{ENCODER}.safetensors")
         reference = replace(card.encoder, name=encoder.name, sha256=encoder.sha256)
         card = replace(card, encoder=reference)
     state = load_file(weights.path)
@@ -83,16 +87,16 @@ def tiny_table(tmp_path: Path) -> Iterator[Path]:
         patch.setattr(registry, "BUNDLED", folder)
         patch.setattr(registry, "REGISTRY_FILE", tmp_path / "registry.json")
         encoder = tiny_weights()
-        base = _published(encoder, folder, "stefaland-base-v1")
+        base = _published(encoder, folder, ENCODER)
         record(base, form="base", version="v1", description="tiny")
         evaporation = (2.0, 1.5, "mm d-1", "linear")
         patch.setitem(testing.FORCING, "potential_evapotranspiration", evaporation)
         weather = ("precipitation", "temperature", "potential_evapotranspiration")
         hbv = {"physics": "hbv", "components": 2, "forcing": weather}
         heads: list[tuple[str, str, tuple[str, ...], dict[str, Any]]] = [
-            ("streamflow-resconn-v1", "resconn", ("streamflow",), {}),
-            ("soil-moisture-resconn-v1", "resconn", ("soil_moisture",), {}),
-            ("streamflow-resconn-hbv-v1", "resconn-hbv", FLUXES, hbv),
+            (FLOW.name, FLOW.form, ("streamflow",), {}),
+            (SOIL.name, SOIL.form, ("soil_moisture",), {}),
+            (HBV.name, HBV.form, FLUXES, hbv),
         ]
         for name, form, targets, config in heads:
             head = _published(tiny_head(encoder, targets, **config), folder, name)

@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from xstefaland.weights import registry
+
+DEFAULT = registry.table().default_encoder
 BASINS = ["12144000", "01435000", "06878000"]
 STATIONS = ["54808", "04125", "94077"]
 
@@ -19,7 +22,7 @@ def _check_outputs(out: Path, table: pd.DataFrame, sites: int) -> None:
     with xr.open_dataset(out / "rivers.nc") as rivers:
         assert set(rivers.data_vars) >= {"streamflow", "streamflow_hbv", "recharge"}
         assert rivers.streamflow.attrs["units"] == "mm d-1"
-        assert rivers.streamflow.attrs["weights"] == "stefaland-base-v1"
+        assert rivers.streamflow.attrs["weights"] == DEFAULT
         assert np.isfinite(rivers.streamflow).all()
     soil = xr.open_zarr(out / "soil_moisture.zarr", zarr_format=2, chunks=None)
     assert soil.soil_moisture.sizes["time"] > 365
@@ -115,7 +118,8 @@ def test_demo_needs_no_hbv_head(
     demo: ModuleType, tiny_table: Path, tmp_path: Path
 ) -> None:
     """Where that head is not at hand, streamflow is predicted all the same."""
-    (tiny_table / "streamflow-resconn-hbv-v1.safetensors").unlink()
+    name = registry.table().head_for("streamflow", "resconn-hbv").name
+    (tiny_table / f"{name}.safetensors").unlink()
     demo.main(["--out", str(tmp_path / "out"), "--sites", "1", "--days", "1200"])
     with xr.open_dataset(tmp_path / "out" / "rivers.nc") as rivers:
         assert set(rivers.data_vars) == {"streamflow"}

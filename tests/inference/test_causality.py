@@ -75,8 +75,9 @@ def test_weights_say_whether_they_can(head: Any) -> None:
     plain = tiny_weights()
     with pytest.raises(WeightsError, match=r"'tiny': they were trained to read whole"):
         xstefaland.embed(ds, weights=plain, causal=True)
-    with pytest.raises(WeightsError, match=r"base-v1.*streamflow-resconn-v1"):
-        xstefaland.predict(ds, "streamflow", causal=True)
+    two_way = tiny_head(plain)
+    with pytest.raises(WeightsError, match=r"'tiny'.*'tiny-head'"):
+        xstefaland.predict(ds, "streamflow", head=two_way, weights=plain, causal=True)
 
 
 def test_a_causal_head_of_the_table_answers(
@@ -103,10 +104,12 @@ def test_a_causal_head_of_the_table_answers(
     store = tmp_path / "out.zarr"
     report = xstefaland.run(ds, "streamflow", store, causal=True, progress=False)
     xr.testing.assert_equal(report.open().streamflow.load(), found)
+    plain = tiny_weights(tmp_path / "p.safetensors")
+    two_way = tiny_head(plain, path=tmp_path / "t.safetensors")
     with pytest.raises(WeightsError, match=rf"head='{head.name}'"):
-        xstefaland.predict(ds, "streamflow", head="streamflow-resconn-v1", causal=True)
+        xstefaland.predict(ds, "streamflow", head=two_way, weights=plain, causal=True)
     with pytest.raises(WeightsError, match=rf"weights='{encoder.name}'"):
-        xstefaland.embed(ds, weights="stefaland-base-v1", causal=True)
+        xstefaland.embed(ds, weights=plain, causal=True)
 
 
 def test_heads_that_need_the_whole_record(weights: Any) -> None:

@@ -82,7 +82,7 @@ def test_a_missing_wet_week_is_not_dry(head: Any) -> None:
 
 def test_bundled_head_in_a_winter_gap() -> None:
     """The shipped head, on the same weather: what HBV gets decides, not the network."""
-    opened = weights.load("streamflow-resconn-hbv-v1")
+    opened = weights.resolve_head("streamflow", "resconn-hbv")
     head = opened.model()
     names = [spec.name for spec in opened.card.forcing]
     whole = weather()
@@ -93,9 +93,14 @@ def test_bundled_head_in_a_winter_gap() -> None:
     attributes = torch.full((1, len(opened.card.attributes)), torch.nan)
     column = [t.name for t in opened.card.targets].index("snow_water_equivalent")
     with torch.no_grad():
-        embedding = torch.zeros(1, DAYS, head.config.embedding)
+        width = weights.resolve_encoder().card.config["d_model"]
+        embedding = torch.zeros(1, DAYS, width)
+        season = {
+            "day_of_year": torch.arange(DAYS) % 365,
+            "latitude": torch.full((1,), 47.0),
+        }
         before, after = (
-            head(embedding, each, attributes)[0, :, column]
+            head(embedding, each, attributes, **season)[0, :, column]
             for each in (forcing, missing)
         )
     assert before[375] > 50

@@ -162,7 +162,8 @@ def test_the_bundled_head_is_scored_on_its_own_encoder(tmp_path: Path):
     encoder, asked = plan_encoder(None)
     asked = asked_of_data(asked, FLOW, frozenset())
     task = make_task([read_records(ds, FLOW, asked)], FLOW, asked)
-    config = head_config(task, "resconn", 256, causal=False)
+    width = encoder.card.config["d_model"]
+    config = head_config(task, "resconn", width, causal=False)
     run = FinetuningRun(task, encoder, config, Finetuning(), tmp_path, False)
     cache = cache_embeddings(encoder.model(), task, tmp_path, precision="float32")
     scores = score_bundled(run, Version(None, cache))

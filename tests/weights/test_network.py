@@ -18,9 +18,9 @@ from xstefaland.weights import (
     TargetSpec,
     VariableSpec,
     Weights,
-    load,
     network,
     require_encoder,
+    resolve_head,
     save,
 )
 
@@ -188,7 +188,7 @@ def test_answers_keep_to_the_cards_limits(head_file: Weights) -> None:
 
 def test_physics_keep_to_the_cards_limits() -> None:
     """A head whose file has no limits takes those of the card."""
-    weights = load("streamflow-resconn-hbv-v1")
+    weights = resolve_head("streamflow", "resconn-hbv")
     model = weights.model()
     if not hasattr(model, "limit"):
         pytest.skip("HbvHead has no limits yet")

@@ -59,6 +59,11 @@ class EnsembleConfig:
         return all(member.causal_possible for member in self.members)
 
     @property
+    def static(self) -> bool:
+        """Whether answers have no time; :class:`Ensemble` takes no mixture."""
+        return all(member.static for member in self.members)
+
+    @property
     def embeds(self) -> bool:
         """Whether any member reads the embedding."""
         return any(member.embeds for member in self.members)

@@ -78,7 +78,7 @@ def answers(**how: Any) -> dict[str, np.ndarray]:
         for pool in ("static", "mean"):
             out[f"{name}/{pool}-pool"] = xstefaland.embed(ds, pool=pool, **how).values
         for target in ("streamflow", "soil_moisture"):
-            values = xstefaland.predict(ds, target, head="resconn", **how).values
+            values = xstefaland.predict(ds, target, **how).values
             out[f"{name}/{target}"] = values[:, EVERY_DAY]
             out[f"{name}/{target}-mean"] = values.mean(1)
     balance = xstefaland.predict(full(), FLUXES, head="resconn-hbv", **how)
