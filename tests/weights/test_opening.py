@@ -175,17 +175,16 @@ def test_of_two_covering_heads_the_default_answers(
 
 def test_bundled_heads_balance() -> None:
     """Of the real weights, streamflow and evapotranspiration come from HBV together."""
+    shipped = registry.table()
+    flow, soil = (shipped.head_for(t).name for t in ("streamflow", "soil_moisture"))
+    hbv = shipped.head_for("evapotranspiration").name
     found = resolve_heads(["streamflow", "evapotranspiration"])
-    assert {w.name for w in found.values()} == {"streamflow-resconn-hbv-v1"}
-    assert resolve_head("streamflow").name == "streamflow-resconn-v1"
+    assert {w.name for w in found.values()} == {hbv}
+    assert resolve_head("streamflow").name == flow != hbv
     mixed = resolve_heads(["soil_moisture", "streamflow", "snow_water_equivalent"])
-    assert [w.name for w in mixed.values()] == [
-        "soil-moisture-resconn-v1",
-        "streamflow-resconn-hbv-v1",
-        "streamflow-resconn-hbv-v1",
-    ]
+    assert [w.name for w in mixed.values()] == [soil, hbv, hbv]
     apart = resolve_heads(["soil_moisture", "streamflow"])
-    assert apart["streamflow"].name == "streamflow-resconn-v1"
+    assert apart["streamflow"].name == flow
 
 
 @pytest.mark.parametrize("head", ["resconn-hbv", "hbv-v1", "path", "open"])
