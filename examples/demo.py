@@ -76,8 +76,9 @@ def embed(basins: xr.Dataset) -> pd.DataFrame:
 def predict_rivers(basins: xr.Dataset) -> xr.Dataset:
     """Predict streamflow, and the water balance by HBV where that head is at hand."""
     flow = basins.stefaland.predict("streamflow")
-    heads = xstefaland.weights.list().set_index("form")
-    if not heads.cached.get("resconn-hbv", False):
+    heads = xstefaland.weights.list()
+    at_hand = heads.cached & ~heads.retired
+    if "resconn-hbv" not in set(heads.form[at_hand]):
         return flow.to_dataset()
     balance = basins.stefaland.predict(WATER_BALANCE, head="resconn-hbv")
     return balance.rename(streamflow="streamflow_hbv").assign(streamflow=flow)

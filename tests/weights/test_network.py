@@ -20,7 +20,6 @@ from xstefaland.weights import (
     Weights,
     network,
     require_encoder,
-    resolve_head,
     save,
 )
 
@@ -188,15 +187,14 @@ def test_answers_keep_to_the_cards_limits(head_file: Weights) -> None:
 
 def test_physics_keep_to_the_cards_limits() -> None:
     """A head whose file has no limits takes those of the card."""
-    weights = resolve_head("streamflow", "resconn-hbv")
-    model = weights.model()
-    if not hasattr(model, "limit"):
-        pytest.skip("HbvHead has no limits yet")
-    assert model.minimum.tolist() == [0.0] * len(weights.card.targets)
-    flow = replace(weights.card.targets[0], maximum=0.001)
-    card = replace(weights.card, targets=(flow, *weights.card.targets[1:]))
+    weather = ("precipitation", "temperature", "potential_evapotranspiration")
+    targets = ("streamflow", "recharge")
+    weights = tiny_head(tiny_weights(), targets, physics="hbv", forcing=weather)
+    flow = replace(weights.card.targets[0], minimum=0.0, maximum=0.001)
+    card = replace(weights.card, targets=(flow, weights.card.targets[1]))
     limited = network.build(card, weights.tensors(), "x")
-    assert limited.maximum.tolist()[:2] == pytest.approx([0.001, torch.inf])
+    assert limited.maximum.tolist() == pytest.approx([0.001, torch.inf])
+    assert limited.minimum.tolist() == [0.0, -torch.inf]
 
 
 def test_transform_must_be_the_networks(head_file: Weights) -> None:

@@ -19,6 +19,7 @@ from xstefaland.weights import (
     fetch,
     fetch_all,
     load,
+    registry,
     resolve_encoder,
     resolve_head,
     resolve_heads,
