@@ -13,9 +13,15 @@ from xstefaland.training.benchmark.writing import markdown
 
 from . import queue, scores
 from .heads import Runs
+from .jobs import REGIONAL
 from .machine import machine
 
 RESULTS = Path(__file__).parents[1] / "results"
+DRAWN = {("soil_moisture", "fifths")} | {
+    ("streamflow", split) for split in ("random", *REGIONAL)
+}
+"""What has enough places for boxes and maps."""
+
 INCHES, DOTS = (7.0, 4.0), 110
 NOTES = """\
 Medians over places that no head was trained on: a gauge is one place, whatever the
@@ -155,6 +161,8 @@ def draw(runs: Runs, every: pd.DataFrame, folder: Path) -> list[tuple[str, str]]
     table = scores.full(every)
     table = table[table["inputs"] == "complete"].rename(columns={"name": "system"})
     for (target, split), part in table.groupby(["target", "split"]):
+        if (target, split) not in DRAWN:
+            continue
         ordered = _ordered(part, scores.MAIN)
         sites = part.drop_duplicates("site")[["site", "lat", "lon"]]
         for kind, (picture, text) in figures.KINDS.items():
