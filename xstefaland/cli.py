@@ -207,6 +207,7 @@ def _check_arguments(parser: Parser) -> None:
     input_arguments(parser)
     parser.add_argument("--target", type=names, help="what is to be predicted")
     parser.add_argument("--head", help="name, sort or file of a head")
+    parser.add_argument("--causal", action="store_true", help="no day sees later ones")
 
 
 def _weights_arguments(parser: Parser) -> None:
@@ -271,7 +272,7 @@ def _check(given: Arguments) -> int:
     """Print the report; a problem is an exit code, so that scripts can stop."""
     from xstefaland.inference.api import check
 
-    options = ("weights", "head", "rename", "units", "latitude")
+    options = ("weights", "head", "rename", "units", "latitude", "causal")
     report = check(
         open_input(given.input),
         given.target,
