@@ -251,6 +251,28 @@ def test_other_weights_are_refused(
         run(grid, store, head=other)
 
 
+def test_a_file_in_the_place_of_the_store(
+    grid: xr.Dataset, run: Run, store: Path
+) -> None:
+    """Refused with the remedy, and left as it is; so is one in the way to it."""
+    store.write_text("mine")
+    for path in (store, store / "deeper.zarr"):
+        with pytest.raises(InputError, match=rf"'{store}' is a file, .* another path"):
+            run(grid, path)
+    assert store.read_text() == "mine"
+    assert list(store.parent.iterdir()) == [store]
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, "2"])
+def test_regions_at_once_are_a_number(
+    grid: xr.Dataset, run: Run, store: Path, count: Any
+) -> None:
+    """None at all is no other way to say the default."""
+    with pytest.raises(InputError, match="in_flight=.* 1 or more"):
+        run(grid, store, in_flight=count)
+    assert not store.exists()
+
+
 def test_chunks_paths_and_batches_are_no_difference(
     grid: xr.Dataset, run: Run, store: Path, tmp_path: Path
 ) -> None:

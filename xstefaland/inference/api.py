@@ -36,6 +36,8 @@ from xstefaland.weights import Weights
 from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
+OF_ENCODERS = (lazy.EMBEDDING, "reconstruction")
+"""Targets of :func:`xstefaland.run` that no head answers."""
 
 
 def check(
@@ -57,7 +59,8 @@ def check(
     ds : xarray.Dataset
         Daily forcing and site attributes.
     target : str or list of str, optional
-        What is to be predicted; default: embeddings.
+        What is to be predicted; default: embeddings, which ``"embedding"`` and
+        ``"reconstruction"`` of :func:`xstefaland.run` need too.
     weights, head, rename, units, latitude, climate, causal
         As in :func:`predict`: what reads causally has heads and inputs of its own.
 
@@ -77,7 +80,7 @@ def check(
     True
     """
     try:
-        if target is None:
+        if target is None or target in OF_ENCODERS:
             encoder, alone = plan_encoder(weights)
             asked, spinup = [alone], 0
             files: tuple[Weights, ...] = (encoder,)
