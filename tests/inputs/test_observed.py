@@ -62,7 +62,7 @@ def test_units_become_those_of_the_target(units, wanted, value, expected):
 def test_a_volume_is_refused_with_the_way_to_a_depth(units: str):
     """A discharge needs the basin's area: what the message says gives the depth."""
     ds = measured(2.0, units)
-    with pytest.raises(InputError, match="'q'.*a volume becomes a depth") as error:
+    with pytest.raises(InputError, match=r"'q'.*a volume becomes a depth") as error:
         read(ds)
     call = str(error.value).split("[km2]: ")[1]
     done = eval(call, {"ds": ds.assign(area=50.0)})

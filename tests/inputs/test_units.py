@@ -52,7 +52,7 @@ from xstefaland.inputs.units import IDENTITY, conversion, stated
         ("cumecs", "m3 s-1", 3.0, 3.0),
         ("m³ s⁻¹", "m3 s-1", 3.0, 3.0),
         ("mm·d⁻¹", "mm d-1", 3.0, 3.0),
-        ("kg m−2 s−1", "mm d-1", 1e-4, 8.64),
+        ("kg m\u22122 s\u22121", "mm d-1", 1e-4, 8.64),
         ("mm/3h", "mm d-1", 0.5, 4.0),
         ("mm / 6 hours", "mm d-1", 0.5, 2.0),
         ("mm per 12 hrs", "mm d-1", 0.5, 1.0),

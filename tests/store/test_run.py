@@ -268,7 +268,7 @@ def test_regions_at_once_are_a_number(
     grid: xr.Dataset, run: Run, store: Path, count: Any
 ) -> None:
     """None at all is no other way to say the default."""
-    with pytest.raises(InputError, match="in_flight=.* 1 or more"):
+    with pytest.raises(InputError, match=r"in_flight=.* 1 or more"):
         run(grid, store, in_flight=count)
     assert not store.exists()
 

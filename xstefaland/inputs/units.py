@@ -46,7 +46,7 @@ _SPELLINGS = (
     (r"(?i)^(?:deg(?:ree)?s?\.?[ _]*|°\s*)([cf])$", lambda m: "deg" + m[1].upper()),
     (r"°\s*", "deg"),
 )
-_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺−", "0123456789-+-")
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺\u2212", "0123456789-+-")
 # "mm/3h", the amount of three hours: pint has no numbers below the line.
 _INTERVAL = re.compile(
     r"(?i)(?:/|\bper) ?(\d+(?:\.\d+)?) ?"
