@@ -268,8 +268,9 @@ def _prepared(
     opened, requirements = asked.weights()
     found = asked.examine(ds, requirements)
     used, dims = sources(found), found[0].site_dims
+    seen = found[0].ds  # with the climate that was passed
     suggested = _suggested(ds, asked, dims)
-    refuse_time_chunks(ds, used, suggested)
+    refuse_time_chunks(seen, used, suggested)
     refuse_problems(found)
     steps = region_steps(ds, dims, output.regions, suggested)
     one = asked.answer(ds, {dim: slice(1) for dim in dims})
@@ -280,7 +281,7 @@ def _prepared(
         "target": plain(asked.target),
         "options": _options(asked),
         "weights": weights_identity(opened),
-        "data": data_identity(ds, read_as(found), dims, found[0].latitudes()),
+        "data": data_identity(seen, read_as(found), dims, found[0].latitudes()),
         "dtype": output.dtype,
     }
     sizes = tuple(ds.sizes[dim] for dim in dims)
