@@ -306,7 +306,7 @@ def _sites_first(variable: xr.Variable, sizes: Mapping[str, int]) -> xr.DataArra
         variable = xr.Variable(("once", *variable.dims), variable.data[np.newaxis])
     last = [dim for dim in variable.dims if dim not in sizes]
     if not set(sizes) <= set(variable.dims):
-        full = {**sizes, **{dim: variable.sizes[dim] for dim in last}}
+        full: dict[Any, int] = {**sizes, **{dim: variable.sizes[dim] for dim in last}}
         variable = variable.set_dims(full)  # type: ignore[no-untyped-call]
     return xr.DataArray(_in_order(variable, (*sizes, *last)))
 
