@@ -91,6 +91,28 @@ def test_check(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Latitude  as given" in capsys.readouterr().out
 
 
+def test_check_of_a_target(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    """What commands write needs the encoder alone; a head is asked as it reads."""
+    line = ["check", files["nc"], "--weights", files["weights"], "--target"]
+    for target in ("embedding", "reconstruction"):
+        assert cli.main([*line, target]) == cli.OK
+        assert "xstefaland: ready" in capsys.readouterr().out
+    causal = [*line, "streamflow", "--head", files["head"], "--causal"]
+    assert cli.main(causal) == cli.PROBLEM
+    assert "causal=True is not possible" in capsys.readouterr().out
+
+
+def test_a_file_in_the_place_of_the_answer(
+    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not lost, and a sentence says what to do."""
+    out = tmp_path / "flow.nc"
+    out.write_text("mine")
+    assert cli.main(predict(files, out)) == cli.PROBLEM
+    assert "is a file, and a Zarr store is a folder" in capsys.readouterr().err
+    assert out.read_text() == "mine"
+
+
 def test_weights(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     """List, show and fetch; show without a name says how."""
     assert cli.main(["weights", "list"]) == cli.OK
@@ -178,6 +200,8 @@ def test_an_interrupt_ends_as_shells_expect(
         ["embed", "in.nc", "out.zarr", "--pool", "week"],
         ["predict", "i", "o", "--target", "x", "--regions", "lat"],
         ["predict", "i", "o", "--target", "x", "--resume", "--restart"],
+        ["predict", "i", "o", "--target", "x", "--in-flight", "0"],
+        ["train", "pretrain", "data", "--folder", "f", "--steps", "ten"],
     ],
 )
 def test_usage_errors_end_with_two(

@@ -74,12 +74,13 @@ class StefaLandDataset:
         units: Names = None,
         latitude: Latitude | None = None,
         climate: Climate | None = None,
+        causal: bool = False,
     ) -> Report:
         """Say what the Dataset has, what a model needs, and what is wrong.
 
         Parameters
         ----------
-        target, weights, head, rename, units, latitude, climate
+        target, weights, head, rename, units, latitude, climate, causal
             See :func:`xstefaland.check`.
 
         Returns
@@ -104,6 +105,7 @@ class StefaLandDataset:
             units=units,
             latitude=latitude,
             climate=climate,
+            causal=causal,
         )
 
     def embed(
@@ -464,13 +466,14 @@ class StefaLandDataset:
         head: WeightsLike | None = None,
         weights: WeightsLike | None = None,
         latitude: Latitude | None = None,
+        causal: bool = False,
         radius: float = 10.0,
     ) -> xr.Dataset:
         """Say which sites no step of the training saw, so that scores are honest.
 
         Parameters
         ----------
-        target, head, weights, latitude, radius
+        target, head, weights, latitude, causal, radius
             See :func:`xstefaland.unseen`.
 
         Returns
@@ -492,6 +495,7 @@ class StefaLandDataset:
             head=head,
             weights=weights,
             latitude=latitude,
+            causal=causal,
             radius=radius,
         )
 

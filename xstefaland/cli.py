@@ -205,8 +205,11 @@ def _reconstruct_arguments(parser: Parser) -> None:
 def _check_arguments(parser: Parser) -> None:
     """Add what ``check`` takes: it writes no store, so there is no output."""
     input_arguments(parser)
-    parser.add_argument("--target", type=names, help="what is to be predicted")
+    parser.add_argument(
+        "--target", type=names, help="what is to be predicted, or embedding"
+    )
     parser.add_argument("--head", help="name, sort or file of a head")
+    parser.add_argument("--causal", action="store_true", help="no day sees later ones")
 
 
 def _weights_arguments(parser: Parser) -> None:
@@ -250,10 +253,15 @@ def _run(given: Arguments, target: Any, **options: Any) -> int:
 
 
 def _predict(given: Arguments) -> int:
-    """Predict; one target goes as a name and several as a list, as in Python."""
-    target = given.target[0] if len(given.target) == 1 else given.target
+    """Predict."""
     options = {name: getattr(given, name) for name in ("head", "quantiles", "causal")}
-    return _run(given, target, **options)
+    return _run(given, _asked(given), **options)
+
+
+def _asked(given: Arguments) -> str | list[str] | None:
+    """Name one target as a text and several as a list, as in Python."""
+    names: list[str] = given.target or []
+    return names[0] if len(names) == 1 else given.target
 
 
 def _embed(given: Arguments) -> int:
@@ -271,10 +279,10 @@ def _check(given: Arguments) -> int:
     """Print the report; a problem is an exit code, so that scripts can stop."""
     from xstefaland.inference.api import check
 
-    options = ("weights", "head", "rename", "units", "latitude")
+    options = ("weights", "head", "rename", "units", "latitude", "causal")
     report = check(
         open_input(given.input),
-        given.target,
+        _asked(given),
         **{name: getattr(given, name) for name in options},
     )
     sys.stdout.write(f"{report}\n")

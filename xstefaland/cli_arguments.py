@@ -34,6 +34,23 @@ def sizes(text: str) -> dict[str, int]:
         raise argparse.ArgumentTypeError(f"{text!r}: write lat=32,lon=32") from None
 
 
+def count(text: str) -> int:
+    """Read a number of things, one at least.
+
+    Examples
+    --------
+    >>> count("2")
+    2
+    """
+    try:
+        found = int(text)
+    except ValueError:
+        found = 0
+    if found < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number from 1 on")
+    return found
+
+
 def numbers(text: str) -> list[float]:
     """Read ``0.1,0.5,0.9``."""
     try:
@@ -128,7 +145,7 @@ def output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype", default="float32", choices=("float32", "float16", "int8")
     )
-    parser.add_argument("--in-flight", type=int, metavar="N", help="regions at once")
+    parser.add_argument("--in-flight", type=count, metavar="N", help="regions at once")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:0")
     parser.add_argument("--precision", choices=("float32", "bfloat16"))
     parser.add_argument(
@@ -147,7 +164,7 @@ def benchmark_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N|A,B,...",
         help="the first so many folds, or these: 0,3 or 3,",
     )
-    parser.add_argument("--seeds", type=int, default=1, help="runs of each system")
+    parser.add_argument("--seeds", type=count, default=1, help="runs of each system")
     parser.add_argument(
         "--systems", nargs="+", metavar="SYSTEM", help="some; --list shows all"
     )
@@ -190,8 +207,8 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
     pretrain.add_argument(
         "--sources", nargs="+", metavar="SOURCE", help="some; default: all"
     )
-    pretrain.add_argument("--steps", type=int, required=True, help="updates in all")
-    pretrain.add_argument("--batch-size", type=int, help="windows per update")
+    pretrain.add_argument("--steps", type=count, required=True, help="updates in all")
+    pretrain.add_argument("--batch-size", type=count, help="windows per update")
     pretrain.add_argument(
         "--leave-out",
         type=Path,
@@ -206,7 +223,7 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
     finetune.add_argument("--observed", help="variable of the observations")
     finetune.add_argument("--head", default="resconn", help="a system (%(default)s)")
     finetune.add_argument("--folds", type=int, help="leave sites out in turn")
-    finetune.add_argument("--updates", type=int, help="updates of the head")
+    finetune.add_argument("--updates", type=count, help="updates of the head")
     finetune.add_argument(
         "--causal", action="store_true", help="no day sees later ones"
     )

@@ -121,6 +121,8 @@ def test_area_of_projected_cells(crs: str) -> None:
         (lat_lon([1.0], [1.0, 2.0]), r"'lat' has 1 cells"),
         (lat_lon([1.0, np.nan], [1.0, 2.0]), r"'lat' has missing values"),
         (lat_lon([1.0, 1.0], [1.0, 2.0]), r"'lat' has uneven steps"),
+        (lat_lon([1.0, 2.0], [179.0, 180, -179]), r"lon=ds\[\"lon\"\] % 360\)"),
+        (lat_lon([1.0, 2.0], [359.0, 0, 1]), r"\+ 180\) % 360 - 180\)"),
         (lat_lon([1.0, 2.0], np.arange(0.0, 361, 1)), r"more than once.*slice.*360"),
         (xr.Dataset(coords={"x": [1.0, 2], "y": [1.0, 2]}), r"no CRS.*write_crs"),
         (xr.Dataset(coords={"lat": [1.0, 2]}), r"no regular grid.*assign_coords"),

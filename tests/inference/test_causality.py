@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import xstefaland
 from xstefaland.errors import InputError, WeightsError
 from xstefaland.testing import example_points, tiny_head, tiny_weights
-from xstefaland.weights import registry
+from xstefaland.weights import cache, registry
 
 FEW = settings(
     max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -80,21 +80,36 @@ def test_weights_say_whether_they_can(head: Any) -> None:
         xstefaland.predict(ds, "streamflow", head=two_way, weights=plain, causal=True)
 
 
-def test_a_causal_head_of_the_table_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without `head=`: each way of reading takes its own default, as errors say."""
+@pytest.fixture
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """An encoder and the causal default head of streamflow, in a table of their own."""
     form = {"window": 40, "stride": 15, "readings": BOTH_WAYS}
     encoder = tiny_weights(tmp_path / "e.safetensors", **form)
-    head = tiny_head(encoder, path=tmp_path / "h.safetensors", readings=("causal",))
-    listed = tmp_path / "registry.json"
-    listed.write_bytes(registry.REGISTRY_FILE.read_bytes())
-    monkeypatch.setattr(registry, "REGISTRY_FILE", listed)
+    head = tiny_head(
+        encoder,
+        path=tmp_path / "h.safetensors",
+        readings=("causal",),
+        required=(("shortwave_radiation",),),
+    )
+    table = tmp_path / "registry.json"
+    table.write_bytes(registry.REGISTRY_FILE.read_bytes())
+    monkeypatch.setattr(registry, "REGISTRY_FILE", table)
     monkeypatch.setenv("XSTEFALAND_WEIGHTS_URL", str(tmp_path))
     monkeypatch.setenv("XSTEFALAND_CACHE", str(tmp_path / "cache"))
     how = {"version": "v9", "description": "", "bundled": False}
     registry.record(encoder, form="base", **how)
-    registry.record(head, form="tiny", default_for=["streamflow"], **how)
+    entry = registry.record(head, form="tiny", default_for=["streamflow"], **how)
+    kept = cache.cached_path(entry)  # as if it had been fetched
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(head.path.read_bytes())
+    return encoder, head
+
+
+def test_a_causal_head_of_the_table_answers(
+    listed: tuple[Any, Any], tmp_path: Path
+) -> None:
+    """Without `head=`: each way of reading takes its own default, as errors say."""
+    encoder, head = listed
     ds = example_points(2, 50)
     named = xstefaland.predict(ds, "streamflow", head=head, causal=True)
     found = xstefaland.predict(ds, "streamflow", causal=True)
@@ -110,6 +125,34 @@ def test_a_causal_head_of_the_table_answers(
         xstefaland.predict(ds, "streamflow", head=two_way, weights=plain, causal=True)
     with pytest.raises(WeightsError, match=rf"weights='{encoder.name}'"):
         xstefaland.embed(ds, weights=plain, causal=True)
+
+
+def test_a_check_speaks_of_the_head_that_would_answer(listed: tuple[Any, Any]) -> None:
+    """What it needs, what is derived, who was trained where: of its own reading."""
+    encoder, head = listed
+    ds = example_points(2, 1200).drop_vars("shortwave_radiation")
+    assert ds.stefaland.check("streamflow").ok
+    causal = ds.stefaland.check("streamflow", causal=True)
+    assert "shortwave_radiation" in "".join(causal.problems)
+    asked = ds.stefaland.unseen("streamflow", causal=True).attrs["weights"]
+    assert asked == f"{head.name}, {encoder.name}"
+    assert "resconn" in ds.stefaland.unseen("streamflow").attrs["weights"]
+    assert ds.stefaland.check().targets["streamflow"] == "ready"  # the two-way head
+    own = ds.stefaland.check(weights=encoder, causal=True).targets
+    assert own == {"streamflow": "needs shortwave_radiation"}
+
+
+def test_a_check_says_what_cannot_be_read_causally(weights: Any, head: Any) -> None:
+    """A problem, as `predict` would raise it; and no climate of days to come."""
+    ds = example_points(2, 1200)
+    named = {"weights": weights, "head": head}
+    assert "Use causal=True" in xstefaland.check(ds, "streamflow", **named).problems[0]
+    assert xstefaland.check(ds, "streamflow", **named, causal=True).ok
+    alone = xstefaland.check(ds, weights=tiny_weights(), causal=True)
+    assert "Use causal=False" in alone.problems[0]
+    with pytest.raises(WeightsError, match="causal=True is not possible"):
+        xstefaland.unseen(ds, "streamflow", causal=True)
+    assert xstefaland.unseen(ds, "streamflow", **named).attrs["weights"]
 
 
 def test_heads_that_need_the_whole_record(weights: Any) -> None:

@@ -58,10 +58,17 @@ def test_units_become_those_of_the_target(units, wanted, value, expected):
     )
 
 
-def test_a_volume_is_refused_with_the_way_to_a_depth():
-    """A discharge needs the basin's area: the message has the formula."""
-    with pytest.raises(InputError, match=r'ds\["q"\] \* 86.4 / ds\["area"\]'):
-        read(measured(1.0, "m3 s-1"))
+@pytest.mark.parametrize("units", ["m3 s-1", "cfs", "ML/d", "l/s"])
+def test_a_volume_is_refused_with_the_way_to_a_depth(units: str):
+    """A discharge needs the basin's area: what the message says gives the depth."""
+    ds = measured(2.0, units)
+    with pytest.raises(InputError, match=r"'q'.*a volume becomes a depth") as error:
+        read(ds)
+    call = str(error.value).split("[km2]: ")[1]
+    done = eval(call, {"ds": ds.assign(area=50.0)})
+    daily = {"m3 s-1": 86400, "cfs": 86400 * 0.3048**3, "ML/d": 1e3, "l/s": 86.4}
+    expected = 2 * daily[units] / 50e6 * 1000
+    np.testing.assert_allclose(read(ds.assign(q=done)), expected, rtol=1e-6)
 
 
 def test_units_must_be_stated_or_given():

@@ -47,6 +47,26 @@ from xstefaland.inputs.units import IDENTITY, conversion, stated
         ("1", "d yr-1", 0.5, 182.625),
         ("45 degree", "m km-1", 1.0, 1000.0),
         ("0.1 degree", "m km-1", 100.0, 176.327),
+        ("cfs", "m3 s-1", 100.0, 2.83168466),
+        ("ft³/s", "m3 s-1", 100.0, 2.83168466),
+        ("cumecs", "m3 s-1", 3.0, 3.0),
+        ("m³ s⁻¹", "m3 s-1", 3.0, 3.0),
+        ("mm·d⁻¹", "mm d-1", 3.0, 3.0),
+        ("kg m\u22122 s\u22121", "mm d-1", 1e-4, 8.64),
+        ("mm/3h", "mm d-1", 0.5, 4.0),
+        ("mm / 6 hours", "mm d-1", 0.5, 2.0),
+        ("mm per 12 hrs", "mm d-1", 0.5, 1.0),
+        ("kg/m2/3h", "mm d-1", 0.5, 4.0),
+        ("0.1 mm/24h", "mm d-1", 5.0, 0.5),
+        ("mm/5 days", "mm d-1", 5.0, 1.0),
+        ("mm/10min", "mm d-1", 0.1, 14.4),
+        ("J m-2/3h", "W m-2", 1.08e6, 100.0),
+        ("m³ m⁻³", "m3 m-3", 0.3, 0.3),
+        ("cm³ cm⁻³", "m3 m-3", 0.3, 0.3),
+        ("vol%", "m3 m-3", 30.0, 0.3),
+        ("Vol.-%", "m3 m-3", 30.0, 0.3),
+        ("% vol", "m3 m-3", 30.0, 0.3),
+        ("% by volume", "m3 m-3", 30.0, 0.3),
     ],
 )
 def test_conversions(source: str, target: str, value: float, expected: float) -> None:
@@ -113,6 +133,9 @@ def test_other_quantities_are_refused(source: str, target: str) -> None:
         "1.2.3 mm",
         "9**9**9 mm",
         "0 mm",
+        "mm/0h",
+        "10³ m3",  # not 103
+        "cms",  # cubic metres a second, or a length of time
         "mm;d-1",
     ],
 )

@@ -247,3 +247,54 @@ def test_time_of_the_index_is_kept_out() -> None:
     day = grid.temperature.sel(time=pd.Timestamp("2001-01-03"))
     (mesh,) = p.map(day, coastlines=False).collections
     np.testing.assert_array_equal(mesh.get_array(), day.values)
+
+
+GLOBE = np.roll(np.arange(-180.0, 180, 10), 18)
+
+
+@pytest.mark.parametrize(
+    ("east", "edges"),
+    [
+        ([178.0, 179, -180, -179], [177.5, 178.5, 179.5, 180.5, 181.5]),
+        ([358.0, 359, 0, 1], [-2.5, -1.5, -0.5, 0.5, 1.5]),
+        (GLOBE, np.arange(-5.0, 360, 10)),
+        ([3.0, 1, 2], [0.5, 1.5, 2.5, 3.5]),
+        ([7.0], [6.5, 7.5]),
+    ],
+    ids=["date line", "Greenwich", "globe", "unsorted", "one column"],
+)
+def test_cells_are_as_wide_as_they_lie_apart(east: Any, edges: Any) -> None:
+    """No cell spans the map where longitudes jump, and a single one is to be seen."""
+    lat, values = [2.0, 3.0], np.arange(2.0 * len(east)).reshape(2, -1)
+    grid = xr.DataArray(values, {"lat": lat, "lon": np.asarray(east)}, ("lat", "lon"))
+    (cells,) = p.map(grid, coastlines=False).collections
+    np.testing.assert_allclose(cells.get_coordinates()[0, :, 0], edges)
+    np.testing.assert_allclose(cells.get_coordinates()[:, 0, 1], [1.5, 2.5, 3.5])
+    turned = np.asarray(east)[np.argsort(np.unwrap(east, period=360))]
+    np.testing.assert_array_equal(cells.get_array(), grid.sel(lon=turned))
+
+
+def test_places_of_cells_in_other_dims_than_values() -> None:
+    """Two-dimensional coordinates lie each in its own order."""
+    north, east = np.meshgrid([45.0, 46.0], [5.0, 6.0, 7.0], indexing="ij")
+    coords = {"lat": (("y", "x"), north), "lon": (("x", "y"), east.T)}
+    grid = xr.DataArray(np.arange(6.0).reshape(2, 3), coords, ("y", "x"))
+    (cells,) = p.map(grid, coastlines=False).collections
+    places = (cells.get_coordinates()[:-1, :-1] + 0.5).reshape(-1, 2).tolist()
+    shown = dict(zip(map(tuple, places), cells.get_array().ravel(), strict=True))
+    expected = zip(zip(east.flat, north.flat, strict=True), range(6), strict=True)
+    assert shown == dict(expected)
+
+
+def test_yes_and_no_on_a_map() -> None:
+    """As `xstefaland.unseen` answers."""
+    ds = example_points()
+    (dots,) = p.map(ds.elevation > 900, coastlines=False).collections
+    np.testing.assert_array_equal(dots.get_array(), ds.elevation > 900)
+
+
+def test_a_score_of_no_site() -> None:
+    """A map without colours, and no warning."""
+    ds = example_points()
+    ax = p.skill_map(ds.precipitation, ds.precipitation * np.nan, "bias")
+    assert ax.get_title(loc="left") == "median nan, 0 sites"

@@ -15,7 +15,7 @@ import xarray as xr
 
 from xstefaland import datasets, metrics
 from xstefaland.errors import InputError
-from xstefaland.plotting import flow_duration, hydrograph
+from xstefaland.plotting import flow_duration, hydrograph, skill_map
 
 DAYS = 400
 
@@ -189,3 +189,28 @@ def test_sites_that_were_not_predicted_are_left_out(flow: xr.DataArray) -> None:
         np.testing.assert_allclose(
             line(ax, "observed").get_ydata(), flow.sel(basin=name) + 1
         )
+
+
+def test_no_other_quantile_stands_for_the_prediction(flow: xr.DataArray) -> None:
+    """Two ends of a band have no middle: neither is drawn or scored as one."""
+    levels = xr.Variable("quantile", [0.05, 0.95])
+    band = xr.concat([flow * 0.5, flow * 2], levels)
+    for draw in (hydrograph, flow_duration, skill_map):
+        with pytest.raises(InputError, match=r"quantiles=\[0.05, 0.5, 0.95\]"):
+            draw(band, flow)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda o: o.assign_coords(basin=["x", "y"]), "none of the labels of 'basin'"),
+        (lambda o: o.expand_dims(source=2), r"\.isel\(source=0\)"),
+        (lambda o: o.convert_calendar("noleap"), "observed: its calendar is not"),
+    ],
+)
+def test_observations_of_something_else(
+    change: Any, text: str, flow: xr.DataArray, observed: xr.DataArray
+) -> None:
+    """No empty panels, and no error of matplotlib's."""
+    with pytest.raises(InputError, match=text):
+        hydrograph(flow, change(observed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 import xarray as xr
 
 from xstefaland.errors import InputError
-from xstefaland.store.identity import data_identity
+from xstefaland.store.identity import data_identity, weights_identity
 from xstefaland.store.manifest import differences
-from xstefaland.testing import example_points
+from xstefaland.testing import example_points, tiny_head, tiny_weights
+from xstefaland.weights import save
 
 Run = Callable[..., Any]
 
@@ -41,3 +43,19 @@ def test_what_is_read_as_what() -> None:
         "read.temperature_min: 'b' then, 'a' now",
     ]
     assert then["latitude"] == [[0.0, 0.0], [5.0, 1.0], [5.0, 1.0]]
+
+
+def test_weights_of_one_name_hide_none(tmp_path: Path) -> None:
+    """A head that is called like its encoder; others are written by their own names."""
+    encoder = tiny_weights()
+    head = tiny_head(encoder)
+    assert weights_identity([encoder, head]) == {
+        "tiny": encoder.sha256,
+        "tiny-head": head.sha256,
+    }
+    card = replace(head.card, name="tiny")
+    named = save(tmp_path / "head.safetensors", head.tensors(), card)
+    both = weights_identity([encoder, named])["tiny"]
+    assert encoder.sha256 in both
+    assert named.sha256 in both
+    assert both == weights_identity([named, encoder, encoder])["tiny"]

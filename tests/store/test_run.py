@@ -21,7 +21,12 @@ from xstefaland.errors import InputError, MissingVariableError, RunError
 from xstefaland.store import handing, sizes
 from xstefaland.store.folders import LocalFolder
 from xstefaland.store.writing import StoredVariable
-from xstefaland.testing import example_points, tiny_head
+from xstefaland.testing import (
+    example_grid,
+    example_points,
+    tiny_head,
+    tiny_weights,
+)
 
 Run = Callable[..., Any]
 Same = Callable[[Any, Any], None]
@@ -251,6 +256,28 @@ def test_other_weights_are_refused(
         run(grid, store, head=other)
 
 
+def test_a_file_in_the_place_of_the_store(
+    grid: xr.Dataset, run: Run, store: Path
+) -> None:
+    """Refused with the remedy, and left as it is; so is one in the way to it."""
+    store.write_text("mine")
+    for path in (store, store / "deeper.zarr"):
+        with pytest.raises(InputError, match=rf"'{store}' is a file, .* another path"):
+            run(grid, path)
+    assert store.read_text() == "mine"
+    assert list(store.parent.iterdir()) == [store]
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, "2"])
+def test_regions_at_once_are_a_number(
+    grid: xr.Dataset, run: Run, store: Path, count: Any
+) -> None:
+    """None at all is no other way to say the default."""
+    with pytest.raises(InputError, match=r"in_flight=.* 1 or more"):
+        run(grid, store, in_flight=count)
+    assert not store.exists()
+
+
 def test_chunks_paths_and_batches_are_no_difference(
     grid: xr.Dataset, run: Run, store: Path, tmp_path: Path
 ) -> None:
@@ -391,11 +418,44 @@ def test_arguments_that_a_target_does_not_take(
             run(grid, store, **options)
 
 
+def test_values_of_rows_and_columns_in_chunks(run: Run, store: Path) -> None:
+    """An attribute of fewer dims than the sites is that of its row, or its column.
+
+    The grid is square: what is taken for the other dim would fit it.
+    """
+    ds = example_grid(3, 3, 60)
+    ds["elevation"] = ds.elevation.isel(lon=0, drop=True)
+    ds["clay"] = ds.clay.isel(lat=0, drop=True)
+    options = {"weights": tiny_weights(window=40, stride=15)}
+    options["head"] = tiny_head(options["weights"])
+    expected = xstefaland.predict(ds, "streamflow", **options)
+    for chunks in ({}, {"lat": 2, "lon": 1}):
+        found = run(ds.chunk(chunks), store, resume=False, regions=None, **options)
+        np.testing.assert_allclose(found.open().streamflow, expected, rtol=1e-4)
+
+
+def test_a_table_of_the_climate_goes_by_labels(run: Run, store: Path) -> None:
+    """It is no part of the Dataset, and belongs to the run as the Dataset does."""
+    ds = example_points(3, 1200)
+    climate = xstefaland.derive_climate(ds)
+    options = {"weights": None, "head": None, "climate": climate.isel(site=[2, 0, 1])}
+    report = run(ds.chunk(site=2), store, **options)
+    expected = xstefaland.predict(ds, "streamflow", climate=climate)
+    np.testing.assert_allclose(report.open().streamflow, expected, rtol=1e-4)
+    with pytest.raises(InputError, match=r"options\.climate: .* then"):
+        run(ds, store, **{**options, "climate": climate * 0.9})
+
+
 def test_coordinates_that_zarr_cannot_hold(run: Run, store: Path) -> None:
     """They are named with the call; nothing is dropped silently."""
     ds = example_points(2, 60).assign_coords(note=("site", [{"a": 1}, {}]))
     with pytest.raises(InputError, match=r"'note' holds dict: ds\.drop_vars"):
         run(ds, store)
+    levels = example_points(2, 60).set_index(site=["latitude", "longitude"])
+    with pytest.raises(InputError, match=r"'site' holds tuple: ds\.reset_index"):
+        run(levels, store)
+    plain = run(levels.reset_index("site"), store).open()
+    assert plain.latitude.dims == ("site",)
 
 
 def test_graphs_are_those_of_a_region(run: Run, store: Path) -> None:

@@ -263,7 +263,14 @@ def _axis(ds: xr.Dataset, name: str, crs: pyproj.CRS) -> tuple[Axis, str]:
 def _uneven(name: str, values: npt.NDArray[np.float64]) -> str:
     """Say which call makes the steps of an axis even."""
     steps = np.diff(values)
-    if (np.sign(steps) != np.sign(steps[0])).any():
+    turned = {
+        f'ds["{name}"] % 360': values % 360,
+        f'(ds["{name}"] + 180) % 360 - 180': (values + 180) % 360 - 180,
+    }
+    even = [text for text, own in turned.items() if np.ptp(np.diff(own)) < UNEVEN]
+    if even and (abs(steps) > 180).any():
+        remedy = f"longitudes jump by a turn: ds.assign_coords({name}={even[0]})"
+    elif (np.sign(steps) != np.sign(steps[0])).any():
         remedy = f'sort the axis: ds.sortby("{name}")'
     else:
         ends = f"{values[0]:g}, {values[-1]:g}, {len(values)}"

@@ -36,6 +36,8 @@ from xstefaland.weights import Weights
 from xstefaland.weights.opening import WeightsLike
 
 Names = Mapping[str, str] | None
+OF_ENCODERS = (lazy.EMBEDDING, "reconstruction")
+"""Targets of :func:`xstefaland.run` that no head answers."""
 
 
 def check(
@@ -48,6 +50,7 @@ def check(
     units: Names = None,
     latitude: Latitude | None = None,
     climate: Climate | None = None,
+    causal: bool = False,
 ) -> Report:
     """Say what a Dataset has, what a model needs, and what is wrong.
 
@@ -56,15 +59,17 @@ def check(
     ds : xarray.Dataset
         Daily forcing and site attributes.
     target : str or list of str, optional
-        What is to be predicted; default: embeddings.
-    weights, head, rename, units, latitude, climate
-        As in :func:`predict`.
+        What is to be predicted; default: embeddings, which ``"embedding"`` and
+        ``"reconstruction"`` of :func:`xstefaland.run` need too.
+    weights, head, rename, units, latitude, climate, causal
+        As in :func:`predict`: what reads causally has heads and inputs of its own.
 
     Returns
     -------
     Report
         ``.ok``, ``.problems``, ``.warnings`` and ``.table``. Nothing is raised and
-        nothing lazy is computed. Weights that cannot be had are a problem too.
+        nothing lazy is computed. Weights that cannot be had, or that do not read as is
+        asked, are a problem too.
 
     Examples
     --------
@@ -75,22 +80,26 @@ def check(
     True
     """
     try:
-        if target is None:
+        if target is None or target in OF_ENCODERS:
             encoder, alone = plan_encoder(weights)
             asked, spinup = [alone], 0
             files: tuple[Weights, ...] = (encoder,)
+            require_reading(causal, encoder)
         else:
-            plans = plan_predictions(_listed(target), head, weights)
+            plans = plan_predictions(_listed(target), head, weights, causal=causal)
             asked = [plan.requirements for plan in plans]
             spinup = max(plan.spinup_days for plan in plans)
             files = behind(plans)
+            _require_reading(causal, plans)
     except XStefalandError as error:
         nothing = Requirements(forcing=(), static=True)
         report = examine(ds, nothing).report
         return replace(report, problems=[str(error)], ignored={})
-    hints = Hints.of(rename, units, latitude, climate)
+    hints = Hints.of(rename, units, latitude, climate, causal)
     found = [examine(ds, each, hints) for each in asked]
-    reports = [_advised(each, target, spinup) for each in found]
+    reports = [_advised(each, spinup) for each in found]
+    if target is None:
+        reports[0] = replace(reports[0], targets=_status(found[0], causal))
     if seen := told(found[0], files):
         facts = {**reports[0].facts, "Training": seen}
         reports[0] = replace(reports[0], facts=facts)
@@ -337,8 +346,7 @@ def predict(
     settings = Settings.current(batch_size, device, precision, causal, max_gap)
     _check_missing_by(missing_by)
     plans = plan_predictions(targets, head, weights, causal=causal)
-    for plan in plans:
-        require_reading(causal, plan.encoder, *(h.weights for h in plan.heads))
+    _require_reading(causal, plans)
     asks = [AskTargets.of(plan, settings, quantiles, missing_by) for plan in plans]
     hints = Hints.of(rename, units, latitude, climate, causal)
     given = _with_external(ds, embeddings, plans)
@@ -424,21 +432,19 @@ def reconstruct(
     return out.assign_coords(ask.quality(prepared)).assign_attrs(attrs)
 
 
-def _advised(
-    found: Examination, target: str | Sequence[str] | None, spinup_days: int
-) -> Report:
-    """Add to a report what speaks against answers, and what can be predicted at all."""
+def _advised(found: Examination, spinup_days: int) -> Report:
+    """Add to a report what speaks against answers."""
     report = found.report
-    if get_options()["validation"] != "ignore":
-        warnings = [*report.warnings, *advice(found, spinup_days)]
-        report = replace(report, warnings=warnings)
-    return replace(report, targets=_status(found)) if target is None else report
+    if get_options()["validation"] == "ignore":
+        return report
+    warnings = [*report.warnings, *advice(found, spinup_days)]
+    return replace(report, warnings=warnings)
 
 
-def _status(found: Examination) -> dict[str, str]:
+def _status(found: Examination, causal: bool) -> dict[str, str]:
     """Say of each target whose head is at hand whether its inputs are there."""
     out: dict[str, str] = {}
-    for head in default_heads():
+    for head in default_heads(causal):
         lacking = found.lacking(head.required)
         status = f"needs {' and '.join(lacking)}" if lacking else READY
         out |= dict.fromkeys(head.default_for, status)
@@ -456,6 +462,12 @@ def _listed(target: str | Sequence[str]) -> list[str]:
             "a list of names."
         )
     return list(dict.fromkeys(targets))
+
+
+def _require_reading(causal: bool, plans: Sequence[HeadGroup]) -> None:
+    """Refuse plans whose encoder or heads were not trained to read as is asked."""
+    for plan in plans:
+        require_reading(causal, plan.encoder, *(h.weights for h in plan.heads))
 
 
 def _check_missing_by(missing_by: object) -> None:

@@ -122,12 +122,13 @@ class DefaultHead:
     required: tuple[tuple[str, ...], ...]
 
 
-def default_heads() -> list[DefaultHead]:
-    """Heads of the table whose files are here: nothing is fetched for a report."""
+def default_heads(causal: bool = False) -> list[DefaultHead]:
+    """Heads of one way of reading whose files are here: a report fetches nothing."""
+    asked = CAUSAL if causal else TWO_WAY
     return [
         DefaultHead(entry.default_for, files.load(entry.name).card.required)
         for entry in table().heads
-        if is_cached(entry)
+        if asked in entry.readings and is_cached(entry)
     ]
 
 

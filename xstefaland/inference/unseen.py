@@ -14,7 +14,12 @@ from xstefaland.errors import InputError
 from xstefaland.geometry.sites import LatitudeSource, find_latitude, site_dims
 from xstefaland.geometry.sites import latitude as latitude_of
 from xstefaland.geometry.sites import longitude as longitude_of
-from xstefaland.inference.plans import HeadGroup, plan_encoder, plan_predictions
+from xstefaland.inference.plans import (
+    HeadGroup,
+    plan_encoder,
+    plan_predictions,
+    require_reading,
+)
 from xstefaland.inputs.examine import Examination
 from xstefaland.inputs.hints import Latitude
 from xstefaland.weights import Places, Weights
@@ -34,6 +39,7 @@ def unseen(
     head: WeightsLike | None = None,
     weights: WeightsLike | None = None,
     latitude: Latitude | None = None,
+    causal: bool = False,
     radius: float = RADIUS,
 ) -> xr.Dataset:
     """Say which sites no step of the training saw, so that scores there are honest.
@@ -45,7 +51,7 @@ def unseen(
     target : str or list of str, optional
         What is predicted: its head and that head's encoder are asked. Default: the
         encoder alone.
-    head, weights, latitude
+    head, weights, latitude, causal
         As in :func:`xstefaland.predict`.
     radius : float
         Distance [km] beyond which a site is another place than one of the training.
@@ -87,7 +93,7 @@ def unseen(
     """
     if not radius >= 0:
         raise InputError(f"radius={radius} [km] has to be zero or more")
-    asked = _Asked.of(target, head, weights)
+    asked = _Asked.of(target, head, weights, causal)
     table = ds if isinstance(ds, xr.Dataset) else _of_ids(ds)
     weather = [str(n) for n, v in table.data_vars.items() if "time" in v.dims]
     dims = site_dims(table, weather) if weather else tuple(map(str, table.dims))
@@ -166,12 +172,17 @@ class _Asked:
         target: str | Sequence[str] | None,
         head: WeightsLike | None,
         weights: WeightsLike | None,
+        causal: bool,
     ) -> _Asked:
         """Open what answers a target, or an encoder alone."""
         if target is None:
-            return cls((plan_encoder(weights)[0],))
-        targets = [target] if isinstance(target, str) else list(target)
-        return cls(behind(plan_predictions(targets, head, weights)))
+            files: tuple[Weights, ...] = (plan_encoder(weights)[0],)
+        else:
+            targets = [target] if isinstance(target, str) else list(target)
+            files = behind(plan_predictions(targets, head, weights, causal=causal))
+        if causal:  # what is named is asked about whichever way it reads
+            require_reading(causal, *files)
+        return cls(files)
 
     def about(
         self, ds: xr.Dataset, dims: Sequence[str], source: LatitudeSource | None

@@ -199,10 +199,10 @@ def _within_limits(reading: Reading, values: Array) -> Array:
 def _volume_hint(name: str, label: str) -> str:
     """How a volume of water per time becomes a depth over the basin."""
     try:
-        conversion(label, "m3 s-1")
+        daily = conversion(label, "m3 s-1").scale * 86.4  # 1000 m3 d-1: a mm on 1 km2
     except InputError:
         return ""
     return (
-        f"; a volume becomes a depth over the basin's area [km2]: "
-        f'ds["{name}"] * 86.4 / ds["area"] is in mm d-1, if it is in m3 s-1'
+        "; a volume becomes a depth over the basin's area [km2]: "
+        f'(ds["{name}"] * {daily:.7g} / ds["area"]).assign_attrs(units="mm d-1")'
     )

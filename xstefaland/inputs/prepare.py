@@ -289,20 +289,26 @@ def _raw_arrays(
     else:
         readings.append((LATITUDE,))
         variables.append(latitude)
-    arrays = [_sites_first(variable, found.site_dims) for variable in variables]
+    sizes = {dim: found.ds.sizes[dim] for dim in found.site_dims}
+    arrays = [_sites_first(variable, sizes) for variable in variables]
     if ready:
         readings.append(tuple(ready))
         arrays.append(_together(ready.values(), found))
     return _aligned(arrays, len(series)), readings, len(series)
 
 
-def _sites_first(variable: xr.Variable, dims: tuple[str, ...]) -> xr.DataArray:
-    """Array with the site dims first and `time` (length 1 for site values) last."""
+def _sites_first(variable: xr.Variable, sizes: Mapping[str, int]) -> xr.DataArray:
+    """Array with all site dims first and `time` (length 1 for site values) last.
+
+    Numpy aligns what follows by position: a value for each row is not one a column.
+    """
     if "time" not in variable.dims:
         variable = xr.Variable(("once", *variable.dims), variable.data[np.newaxis])
-    last = [dim for dim in variable.dims if dim not in dims]
-    own = [dim for dim in dims if dim in variable.dims]
-    return xr.DataArray(_in_order(variable, (*own, *last)))
+    last = [dim for dim in variable.dims if dim not in sizes]
+    if not set(sizes) <= set(variable.dims):
+        full: dict[Any, int] = {**sizes, **{dim: variable.sizes[dim] for dim in last}}
+        variable = variable.set_dims(full)  # type: ignore[no-untyped-call]
+    return xr.DataArray(_in_order(variable, (*sizes, *last)))
 
 
 def _in_order(variable: xr.Variable, dims: tuple[Hashable, ...]) -> xr.Variable:

@@ -7,6 +7,7 @@ It is loaded at the first conversion. A unit is never guessed from the size of v
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from dataclasses import dataclass
@@ -35,13 +36,21 @@ _SPELLINGS = (
     (r"(?i)\bm(m?) of water( equivalent)?$", r"m\1"),
     (r"\bm(m?) w\.?\s?e\.?$", r"m\1"),
     (r"\bm\s?a\.?s\.?l\.?$", "m"),
-    (r"/\s?24\s?h(r|our)?s?\b", "/d"),
+    (r"(?i)^(vol(ume(tric)?)?\.?[ -]?%|%[ -]?(by )?vol(ume)?\.?)$", "%"),
+    (r"(?i)^(cfs|cusecs?|cubic f(ee|oo)t per second)$", "ft3/s"),
+    (r"(?i)^(cumecs?|cubic met(er|re)s? per second)$", "m3/s"),
     (r"℃", "degC"),
     (r"(?i)^deg(ree)?s?\.?[ _]*k(elvins?)?$|^kelvins?$", "K"),
     (r"(?i)^(deg(ree)?s?\.?[ _]*|°\s*)?celsius$", "degC"),
     (r"(?i)^(deg(ree)?s?\.?[ _]*|°\s*)?fahrenheit$|^f$", "degF"),
     (r"(?i)^(?:deg(?:ree)?s?\.?[ _]*|°\s*)([cf])$", lambda m: "deg" + m[1].upper()),
     (r"°\s*", "deg"),
+)
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺\u2212", "0123456789-+-")
+# "mm/3h", the amount of three hours: pint has no numbers below the line.
+_INTERVAL = re.compile(
+    r"(?i)(?:/|\bper) ?(\d+(?:\.\d+)?) ?"
+    r"(?:(min)(?:utes?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?)$"
 )
 _STRAY = re.compile(r"[^\w\s.*/^+\-()\[\]%°℃·]")  # pint reads over punctuation
 _LONGEST = 60  # no unit needs more characters; longer texts only cost time
@@ -170,7 +179,7 @@ def conversion(
 
 def _parse(text: str) -> tuple[float, Any]:
     """Split units into a leading number and a pint unit."""
-    cleaned = text.strip()
+    cleaned = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+", r"**\g<0>", text.strip()).translate(_RAISED)
     if cleaned.lower() in _DIMENSIONLESS:
         return 1.0, _registry().Unit("dimensionless")
     if len(cleaned) > _LONGEST or _TOWER.search(cleaned) or _STRAY.search(cleaned):
@@ -180,6 +189,10 @@ def _parse(text: str) -> tuple[float, Any]:
     number = re.match(r"(\d*\.?\d+|\d+\.)([eE][+-]?\d+)?(?:\s+|\s*$)", cleaned)
     factor = float(number[0]) if number else 1.0
     rest = cleaned[number.end() :] if number else cleaned
+    if interval := _INTERVAL.search(rest):
+        factor /= float(interval[1]) or math.inf
+        name = next(filter(None, interval.groups()[1:]))
+        rest = f"{rest[: interval.start()]}/{name.lower()}"
     if not 0 < factor < float("inf"):
         raise InputError(f"units {text!r} are not understood")
     unreadable = (  # what pint's parser raises for text that is not a unit

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xstefaland import metrics
 from xstefaland.errors import InputError
@@ -78,8 +79,10 @@ def map(
     'longitude [°E]'
     """
     x, y = _places(values)
-    low, high = _ends(values, vmin, vmax)
     values = values.compute()
+    if values.dtype == bool:
+        values = values.astype(np.float32, keep_attrs=True)
+    low, high = _ends(values, vmin, vmax)
     ax = new_axes(ax, (7, 4.5))
     style = {"cmap": cmap, "vmin": low, "vmax": high, **projection(ax), **style}
     artist = _draw(ax, values, x, y, style)
@@ -122,7 +125,7 @@ def skill_map(
     values = metrics.scores(observed, late, names=[score])[score].compute()
     scale = dict(SCALES.get(score, {}))
     if scale.pop("centre", None) is not None:
-        reach = float(np.nanquantile(abs(values), 0.98))
+        reach = _ends(abs(values), None, None)[1]
         scale |= {"vmin": -reach, "vmax": reach}
     ax = map(values, ax=ax, **{**scale, **style})
     known = int(values.notnull().sum())
@@ -182,7 +185,28 @@ def _places(values: xr.DataArray, beside: str = "") -> tuple[Any, Any]:
             f"a map has one value a place, but there is the dim {str(extra[0])!r}; "
             f"take for example .mean({str(extra[0])!r}) or .isel({extra[0]}=0)"
         )
-    return x, y
+    if x.ndim == 1 and x.dims != y.dims:
+        x = _over_the_date_line(x)
+    return x, y if x.ndim == 1 else y.transpose(*x.dims)
+
+
+def _over_the_date_line(x: xr.DataArray) -> xr.DataArray:
+    """Let longitudes of a grid go on where they jump by a turn, such as 179, -180."""
+    values = x.values.astype(float)
+    on = np.unwrap(values, period=360)
+    jumps = not _monotonic(values) and _monotonic(on) and (abs(values) <= 360).all()
+    return x.copy(data=on - 360 * np.round(on.mean() / 360)) if jumps else x
+
+
+def _in_order(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Return positions of coordinates that go one way: their own, if they do."""
+    return np.arange(len(values)) if _monotonic(values) else np.argsort(values)
+
+
+def _monotonic(values: NDArray[Any]) -> bool:
+    """Tell whether all steps go one way."""
+    steps = np.diff(values)
+    return bool((steps > 0).all() or (steps < 0).all())
 
 
 def _names(values: xr.DataArray) -> list[str]:
@@ -219,7 +243,22 @@ def _draw(ax: Axes, values: Any, x: Any, y: Any, style: dict[str, Any]) -> Any:
     if array.ndim > 2:  # NaN colours are see-through
         alpha = np.isfinite(array[..., :1]).astype(array.dtype)
         array = np.concatenate([np.nan_to_num(array), alpha], axis=-1)
-    return ax.pcolormesh(x.values, y.values, array, shading="nearest", **style)
+    if x.ndim > 1:
+        return ax.pcolormesh(x.values, y.values, array, shading="nearest", **style)
+    rows, columns = (_in_order(each.values) for each in (y, x))
+    east, north = x.values[columns].astype(float), y.values[rows].astype(float)
+    edges = _edges(east, north), _edges(north, east)
+    return ax.pcolormesh(*edges, array[rows][:, columns], **style)
+
+
+def _edges(centres: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Edges of cells between their centres; a single cell is as wide as it is high."""
+    if len(centres) == 1:
+        width = np.diff(others).mean() if len(others) > 1 else 1.0
+        return np.asarray(centres[0] + np.array([-width, width]) / 2)
+    between = (centres[1:] + centres[:-1]) / 2
+    first, last = 2 * centres[0] - between[0], 2 * centres[-1] - between[-1]
+    return np.concatenate([[first], between, [last]])
 
 
 def _ends(values: xr.DataArray, low: float | None, high: float | None) -> Any:

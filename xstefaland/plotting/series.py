@@ -40,8 +40,8 @@ def hydrograph(
     Parameters
     ----------
     predicted : xarray.DataArray
-        Dims `time`, those of the sites and perhaps `quantile`: the middle level is the
-        line, pairs of levels around it are bands.
+        Dims `time`, those of the sites and perhaps `quantile`: the median is the line,
+        pairs of levels around it are bands.
     observed : xarray.DataArray, optional
         In the same units, on the same sites; matched by label.
     scores : sequence of str
@@ -59,7 +59,8 @@ def hydrograph(
     Raises
     ------
     InputError
-        For arrays without `time`, units that differ, or too many sites.
+        For arrays without `time`, quantiles without the median, units that differ,
+        observations of none of the sites, or too many sites.
 
     Examples
     --------
@@ -130,11 +131,24 @@ def flow_duration(
 
 
 def middle(array: xr.DataArray) -> xr.DataArray:
-    """Return the middle quantile, or the array itself where it has none."""
+    """Return the median, or the array itself where it has no quantiles.
+
+    Raises
+    ------
+    InputError
+        For quantiles without the median: no other one stands for the prediction.
+    """
     if "quantile" not in array.dims:
         return array
     levels = np.asarray(array["quantile"])
-    return array.isel(quantile=int(np.abs(levels - 0.5).argmin()))
+    found = np.flatnonzero(np.isclose(levels, 0.5))
+    if not found.size:
+        raise InputError(
+            f"the quantiles {levels.tolist()} hold no median, which is drawn and "
+            "scored as the prediction; predict it too: quantiles="
+            f"{sorted([*levels.tolist(), 0.5])}"
+        )
+    return array.isel(quantile=int(found[0]))
 
 
 def written_scores(obs: xr.DataArray, sim: xr.DataArray, names: Sequence[str]) -> str:
@@ -180,6 +194,12 @@ def _check(predicted: xr.DataArray, observed: xr.DataArray | None) -> None:
         for name, array in given.items()
         if "time" not in array.dims
     ]
+    problems += [
+        f"{name}: its calendar is not that of the clock; convert it: "
+        '.convert_calendar("standard", use_cftime=False)'
+        for name, array in given.items()
+        if "time" in array.dims and array["time"].dtype.kind == "O"
+    ]
     units = {str(a.attrs["units"]) for a in given.values() if "units" in a.attrs}
     if len(units) > 1:
         problems.append(
@@ -197,6 +217,23 @@ def _same_sites(observed: xr.DataArray, predicted: xr.DataArray) -> xr.DataArray
         raise InputError(
             f"observed has the dims {observed.dims}, predicted has sites along "
             f"{lacking[0]!r}; rename or choose: .rename(...), .isel({lacking[0]}=0)"
+        )
+    beside = [str(dim) for dim in observed.dims if dim not in {*dims, "time"}]
+    if beside:
+        raise InputError(
+            f"observed has the dims {observed.dims}, predicted has none called "
+            f"{beside[0]!r}; choose one: .isel({beside[0]}=0) or .sel({beside[0]}=...)"
+        )
+    both = [
+        dim for dim in dims if {dim} <= set(predicted.indexes) & set(observed.indexes)
+    ]
+    strange = [
+        d for d in both if not predicted.indexes[d].isin(observed.indexes[d]).any()
+    ]
+    if strange:
+        raise InputError(
+            f"observed has none of the labels of {str(strange[0])!r} that predicted "
+            f"has, such as '{predicted[strange[0]].values[0]}'"
         )
     _, there = xr.align(predicted, observed, join="left", exclude=NO_SITES)
     return there.transpose(*dims, ...)

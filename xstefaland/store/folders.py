@@ -199,6 +199,26 @@ def address(store: object) -> str:
     return str(Path(text).expanduser().absolute())
 
 
+def refuse_file(store: str) -> None:
+    """Refuse a path at which, or above which, a file lies, before anything is done.
+
+    Raises
+    ------
+    InputError
+        With the file.
+    """
+    if not is_local(store):
+        return
+    path = Path(store)
+    for each in (path, Path(f"{store}.run"), *path.parents):
+        if each.exists() and not each.is_dir():
+            raise InputError(
+                f"store='{store}' is not possible: '{each}' is a file, and a Zarr "
+                f"store is a folder. Choose another path, such as "
+                f"'{each.with_suffix('')}-answer.zarr', or remove the file."
+            )
+
+
 def open_folder(store: str, options: Options = None) -> Folder:
     """Return the folder at a path or address that :func:`address` made."""
     return LocalFolder(Path(store)) if is_local(store) else RemoteFolder(store, options)

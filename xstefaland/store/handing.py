@@ -14,7 +14,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
-from xstefaland.errors import RunError
+from xstefaland.errors import InputError, RunError
 from xstefaland.store.claims import Coordinator
 from xstefaland.store.closing import close
 from xstefaland.store.manifest import Manifest
@@ -63,6 +63,22 @@ class _Tally:
     sites: int = 0
     failed: list[FailedRegion] = field(default_factory=list)
     stopped: bool = False
+
+
+def check_in_flight(in_flight: object) -> None:
+    """Refuse anything but a number of regions, or None.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    if in_flight is None or (isinstance(in_flight, int) and in_flight >= 1):
+        return
+    raise InputError(
+        f"in_flight={in_flight!r} is not possible; pass how many regions are worked on "
+        "at once, 1 or more, or leave it out."
+    )
 
 
 def hand_out(

@@ -8,7 +8,7 @@ and the values at three places.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,27 @@ import pandas as pd
 import xarray as xr
 from dask.base import compute, tokenize
 
+from xstefaland.weights import Weights
+
 PLACES = (1 / 6, 1 / 2, 5 / 6)
 """Where values are compared: shares of each site dim."""
 
 SAMPLE_DAYS = 366
 """Days of the record that are compared at each place."""
+
+
+def weights_identity(weights: Iterable[Weights]) -> dict[str, str]:
+    """Write down the hash of each file by its card's name, which two may share.
+
+    Parameters
+    ----------
+    weights : iterable of Weights
+        Encoders and heads that answer.
+    """
+    hashes: dict[str, set[str]] = {}
+    for each in weights:
+        hashes.setdefault(each.name, set()).add(each.sha256)
+    return {name: " and ".join(sorted(own)) for name, own in hashes.items()}
 
 
 def data_identity(

@@ -24,9 +24,14 @@ from xstefaland.inputs.examine import Examination
 from xstefaland.inputs.hints import Climate, Latitude
 from xstefaland.options import get_options
 from xstefaland.store.claims import Coordinator
-from xstefaland.store.folders import address, open_folder
-from xstefaland.store.handing import RegionWriter, hand_out, is_unwritable
-from xstefaland.store.identity import data_identity, plain
+from xstefaland.store.folders import address, open_folder, refuse_file
+from xstefaland.store.handing import (
+    RegionWriter,
+    check_in_flight,
+    hand_out,
+    is_unwritable,
+)
+from xstefaland.store.identity import data_identity, plain, weights_identity
 from xstefaland.store.manifest import Manifest, refuse_difference
 from xstefaland.store.packing import Packing, StoredAs, check_packing, fitted
 from xstefaland.store.progress import Progress
@@ -194,6 +199,8 @@ def run(
     }
     given = {n: v for n, v in given.items() if not _is_default(n, v)}
     check_packing(dtype, target)
+    check_in_flight(in_flight)
+    refuse_file(address(store))
     output = _Output(address(store), dtype, regions, chunks, shards, storage_options)
     begun = time.monotonic()
     run_ = _prepared(ds, question(target, given), output, allow_large)
@@ -261,8 +268,9 @@ def _prepared(
     opened, requirements = asked.weights()
     found = asked.examine(ds, requirements)
     used, dims = sources(found), found[0].site_dims
+    seen = found[0].ds  # with the climate that was passed
     suggested = _suggested(ds, asked, dims)
-    refuse_time_chunks(ds, used, suggested)
+    refuse_time_chunks(seen, used, suggested)
     refuse_problems(found)
     steps = region_steps(ds, dims, output.regions, suggested)
     one = asked.answer(ds, {dim: slice(1) for dim in dims})
@@ -272,8 +280,8 @@ def _prepared(
     identity = {
         "target": plain(asked.target),
         "options": _options(asked),
-        "weights": {each.name: each.sha256 for each in opened},
-        "data": data_identity(ds, read_as(found), dims, found[0].latitudes()),
+        "weights": weights_identity(opened),
+        "data": data_identity(seen, read_as(found), dims, found[0].latitudes()),
         "dtype": output.dtype,
     }
     sizes = tuple(ds.sizes[dim] for dim in dims)

@@ -158,6 +158,8 @@ def _refuse_objects(variables: Mapping[str, xr.Variable]) -> None:
         kinds = {type(v).__name__ for v in np.ravel(variable.values)} - {"str"}
         if kinds:
             call = f'ds.drop_vars("{name}")'
+            if kinds == {"tuple"}:  # of several levels, which stay as coordinates
+                call = f'ds.reset_index("{name}")'
             if kinds & {"Point", "Polygon", "MultiPolygon"}:
                 call = f"ds.xvec.encode_cf(), or leave it out: {call}"
             problems.append(
