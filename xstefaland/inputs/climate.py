@@ -52,6 +52,13 @@ def derive_climate(
     InputError
         With everything that is wrong with the Dataset.
 
+    Notes
+    -----
+    What a call derives by itself is held within what the model has seen, as a record of
+    a few dry years may give an aridity that no place has. A table passed as
+    ``climate=`` is taken as it is, like any attribute; a warning names what is unlike
+    all places of the training.
+
     Examples
     --------
     >>> import xstefaland
