@@ -29,6 +29,7 @@ from xstefaland.inputs.readings import Reader, Reading, findings, in_memory
 from xstefaland.inputs.recipes import LATITUDE, ingredients_of
 from xstefaland.inputs.report import Report
 from xstefaland.inputs.requirements import Requirements
+from xstefaland.inputs.sparse import few_days
 from xstefaland.inputs.units import conversion, stated
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.options import get_options
@@ -237,6 +238,8 @@ def examine(
     found.problems[:0] = matcher.problems
     if placed:
         _warn_of_pet(origins, latitude, found)
+    if not found.problems:
+        found.warnings += few_days(ds, requirements, resolver, readings)
     if not found.problems or forcing:
         _required(ds, requirements, origins, matcher, found)
     report = Report(
