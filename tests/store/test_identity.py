@@ -53,7 +53,7 @@ def test_a_record_that_was_revised_anywhere_is_another_input(
     ds = example_points(3, 760)
     run(ds, tmp_path / "out.zarr")
     revised = ds.copy(deep=True)
-    revised["precipitation"][dict(time=changed)] *= 1.01
+    revised["precipitation"][{"time": changed}] *= 1.01
     with pytest.raises(InputError, match=r"precipitation.values: .* then, .* now"):
         run(revised, tmp_path / "out.zarr")
 
