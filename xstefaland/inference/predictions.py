@@ -138,7 +138,8 @@ def predict_block(
     list of ndarray
         One per head and target: ``(site, time)``, static ones ``(site,)``, with the
         quantiles last. Sites without any forcing value are NaN, and with `causal` days
-        before all that is required was observed; for static targets, sites without any value at all.
+        before all that is required was observed; for static targets, sites without any
+        value at all.
 
     Raises
     ------
