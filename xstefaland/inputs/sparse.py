@@ -1,4 +1,4 @@
-"""Sites that have their weather on few days: what is answered there is mostly filled."""
+"""Sites that have their weather on few days, where an answer rests on little."""
 
 from __future__ import annotations
 
