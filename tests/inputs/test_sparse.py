@@ -28,7 +28,7 @@ def test_few_days_with_rain(missing):
     ds["precipitation"].values[2, 100:] = missing
     (text,) = examine(ds, ASKED).report.warnings
     assert text.startswith("precipitation: 1 of 4 sites have it on fewer than half of")
-    assert "the 200 days, the fewest on 10. Days farther than max_gap=" in text
+    assert "the 200 days, the fewest on 10. `predict` gives NaN farther" in text
 
 
 def test_either_temperature_will_do():

@@ -79,8 +79,8 @@ def observed(
 ) -> NDArray[np.bool_]:
     """Tell ``(group, site, time)`` where one of a group's columns was observed."""
     finite = np.isfinite(forcing)
-    groups = [list(group) for group in required] or [slice(None)]
-    return np.stack([finite[..., group].any(-1) for group in groups])
+    groups = required or [range(forcing.shape[-1])]
+    return np.stack([finite[..., list(group)].any(-1) for group in groups])
 
 
 def _days_since(there: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -172,7 +172,7 @@ def known_fills(values: Array, label: str, variable: VariableSpec) -> Array:
     >>> known_fills(np.array([-9999.0, 320.0]), "m", height).tolist()
     [True, False]
     """
-    fill = np.isin(values.astype(np.float32), np.float32(KNOWN_FILLS))
+    fill = np.isin(values.astype(np.float32), np.array(KNOWN_FILLS, np.float32))
     return np.asarray(fill & ~_inside(values, label, variable))
 
 

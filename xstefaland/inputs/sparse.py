@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
+from operator import and_, or_
 
 import numpy as np
 import xarray as xr
@@ -52,8 +53,8 @@ def few_days(
             texts.append(
                 f"{' or '.join(group)}: {few.sum()} of {had.size} sites have it on "
                 f"fewer than half of the {days} days, the fewest on {had[few].min()}. "
-                "Days farther than max_gap= from such a day are NaN; between them an "
-                "answer rests on what is usual, not on weather"
+                "`predict` gives NaN farther than max_gap= from such a day; between "
+                "such days its answer rests on what is usual, not on weather"
             )
     return texts
 
@@ -71,10 +72,10 @@ def _days_with(
             return None
         finite = np.isfinite(readings[origin.name].without_fills(raw))
         parts.append(xr.Variable(ds[origin.source].dims, finite))
-    return reduce(np.logical_and, parts) if parts else None
+    return reduce(and_, parts) if parts else None
 
 
 def _any(found: Iterable[xr.Variable | None]) -> xr.Variable | None:
     """Days on which one of some variables is there."""
     known = [each for each in found if each is not None]
-    return reduce(np.logical_or, known) if known else None
+    return reduce(or_, known) if known else None
