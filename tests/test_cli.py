@@ -113,6 +113,23 @@ def test_a_file_in_the_place_of_the_answer(
     assert out.read_text() == "mine"
 
 
+def test_climate(
+    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A period goes as one, a file as the table it holds; anything else is said."""
+    line = predict(files, tmp_path / "out.zarr", "--climate")
+    assert cli.main([*line, "2001:2003"]) == cli.PROBLEM
+    assert "climate=slice('2001', '2003') needs 3 complete" in capsys.readouterr().err
+    table = example_points(4, 1200).pipe(xstefaland.derive_climate)
+    table.to_netcdf(tmp_path / "climate.nc")
+    assert cli.main([*line, str(tmp_path / "climate.nc")]) == cli.OK
+    assert cli.main([*line, "none"]) == cli.PROBLEM
+    assert "options.climate: 'Dataset " in capsys.readouterr().err
+    check = ["check", files["nc"], "--climate", "summer"]
+    assert cli.main(check) == cli.PROBLEM
+    assert "cannot read 'summer'" in capsys.readouterr().err
+
+
 def test_weights(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     """List, show and fetch; show without a name says how."""
     assert cli.main(["weights", "list"]) == cli.OK

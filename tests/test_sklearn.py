@@ -57,6 +57,25 @@ def test_pipeline_predicts_what_it_was_fitted_on(
     np.testing.assert_allclose(guess, ds["elevation"][[5, 2]], rtol=0.05)
 
 
+def test_years_and_every_keyword_of_embed(ds: xr.Dataset) -> None:
+    """A row for each site and year; of a frame each day has that of its year."""
+    weights = tiny_weights(readings=("two-way", "causal"), window=60, stride=30)
+    given = ds.isel(site=slice(3)).drop_vars("latitude")
+    given["precipitation"] = given.precipitation.where(given.time.dt.month != 3)
+    options = {"weights": weights, "latitude": 45.0, "climate": "none"}
+    options |= {"causal": True, "max_gap": 9, "pool": "year"}
+    expected = xstefaland.embed(given, **options).stefaland.to_frame()
+    table = StefaLandEmbedder(**options).fit_transform(given)
+    pd.testing.assert_frame_equal(table, expected, rtol=1e-4, atol=1e-5)
+    frame = given.to_dataframe().sample(frac=1, random_state=1)
+    units = {name: ds[name].units for name in ds.data_vars if "units" in ds[name].attrs}
+    rows = StefaLandEmbedder(**options, units=units).fit_transform(frame)
+    assert rows.index.equals(frame.index)
+    site, day = frame.index[7][frame.index.names.index("site")], frame.index[7]
+    year = day[frame.index.names.index("time")].year
+    np.testing.assert_allclose(rows.iloc[7], expected.loc[(site, year)], rtol=1e-3)
+
+
 def test_fitting_runs_no_model(
     ds: xr.Dataset,
     weights: Weights,
@@ -80,8 +99,8 @@ def test_clone_keeps_the_settings(weights: Weights) -> None:
 
 def test_wrong_input_is_reported_at_once(weights: Weights) -> None:
     """Two problems, one message."""
-    embedder = StefaLandEmbedder(weights=weights, pool="year")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"pool='year'.*X is a ndarray, not an xarr"):
+    embedder = StefaLandEmbedder(weights=weights, pool="week")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"pool='week'.*X is a ndarray, not an xarr"):
         embedder.fit(np.zeros((2, 3)))  # type: ignore[arg-type]
 
 

@@ -245,11 +245,19 @@ def _run(given: Arguments, target: Any, **options: Any) -> int:
         target,
         given.output,
         progress=not given.quiet,
+        climate=_climate(given.climate),
         **{name: getattr(given, name) for name in shared},
         **options,
     )
     sys.stdout.write(f"{report}\n")
     return OK
+
+
+def _climate(given: slice | str | None) -> Any:
+    """Open a file of climate attributes; a period or a word is taken as it is."""
+    if isinstance(given, str) and given not in ("record", "none"):
+        return open_input(given)
+    return given
 
 
 def _predict(given: Arguments) -> int:
@@ -283,6 +291,7 @@ def _check(given: Arguments) -> int:
     report = check(
         open_input(given.input),
         _asked(given),
+        climate=_climate(given.climate),
         **{name: getattr(given, name) for name in options},
     )
     sys.stdout.write(f"{report}\n")
@@ -326,6 +335,7 @@ def _train(given: Arguments) -> int:
     if given.what == "pretrain":
         made = commands.run_pretrain(given)
     else:
+        given.climate = _climate(given.climate)
         made = commands.run_finetune(given, open_input(given.input))
     sys.stdout.write(f"{made.path}\n")
     return OK

@@ -88,6 +88,20 @@ def name_or_degrees(text: str) -> str | float:
         return text
 
 
+def period_or_file(text: str) -> slice | str:
+    """Read ``FROM:TO``, ``record``, ``none``, or the path of a file.
+
+    Examples
+    --------
+    >>> period_or_file("1990:2010"), period_or_file("none"), period_or_file("c.nc")
+    (slice('1990', '2010', None), 'none', 'c.nc')
+    """
+    first, colon, last = text.partition(":")
+    if not colon or "/" in text or Path(text).exists():
+        return text
+    return slice(first or None, last or None)
+
+
 def names(text: str) -> list[str]:
     """Read ``streamflow,soil_moisture``."""
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -115,6 +129,13 @@ def input_arguments(parser: argparse.ArgumentParser) -> None:
         "--latitude",
         type=name_or_degrees,
         help="variable that holds the latitude, or degrees north of all sites",
+    )
+    parser.add_argument(
+        "--climate",
+        type=period_or_file,
+        metavar="FROM:TO|FILE",
+        help="reference period of climate attributes (1990:2010), a file of them "
+        "(derive_climate), record, or none",
     )
 
 

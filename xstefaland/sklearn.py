@@ -14,7 +14,9 @@ from xstefaland.errors import InputError
 from xstefaland.geometry.polygons import few
 from xstefaland.inference import api, frames
 from xstefaland.inference.batches import BatchSize
+from xstefaland.inference.gaps import MAX_GAP
 from xstefaland.inference.lazy import EMBEDDING
+from xstefaland.inputs.hints import Climate, Latitude
 from xstefaland.weights.opening import WeightsLike
 
 try:
@@ -26,7 +28,8 @@ except ImportError as error:
         "`conda install -c conda-forge scikit-learn`."
     ) from error
 
-Pool = Literal["mean", "static"] | None
+POOLS = ("mean", "year", "static", None)
+Pool = Literal["mean", "year", "static"] | None
 
 
 class StefaLandEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # Any
@@ -36,9 +39,10 @@ class StefaLandEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
 
     Parameters
     ----------
-    pool : {"mean", "static", None}
-        The mean of all days, the token of the attributes, or one row for each day.
-    weights, rename, units, batch_size
+    pool : {"mean", "year", "static", None}
+        The mean of all days or of those of each year, the token of the attributes, or
+        one row for each day.
+    weights, rename, units, latitude, climate, causal, max_gap, batch_size
         See :func:`xstefaland.embed`. A frame states no units, so `units` is needed.
 
     Attributes
@@ -90,12 +94,20 @@ class StefaLandEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         weights: WeightsLike | None = None,
         rename: Mapping[str, str] | None = None,
         units: Mapping[str, str] | None = None,
+        latitude: Latitude | None = None,
+        climate: Climate | None = None,
+        causal: bool = False,
+        max_gap: int | None = MAX_GAP,
         batch_size: BatchSize = "auto",
     ) -> None:
         self.pool = pool
         self.weights = weights
         self.rename = rename
         self.units = units
+        self.latitude = latitude
+        self.climate = climate
+        self.causal = causal
+        self.max_gap = max_gap
         self.batch_size = batch_size
 
     def fit(self, X: xr.Dataset | pd.DataFrame, y: Any = None) -> StefaLandEmbedder:
@@ -128,8 +140,9 @@ class StefaLandEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         -------
         pandas.DataFrame
             Of a Dataset ``(site, embedding)``, with ``pool=None`` ``(site and day,
-            embedding)``; of a frame one row for each of its own, with its index: a
-            pooled embedding is repeated on each day. Columns ``emb_000``, ...
+            embedding)``, by year ``(site and year, embedding)``; of a frame one row for
+            each of its own, with its index: a pooled embedding is repeated on each day.
+            Columns ``emb_000``, ...
         """
         check_is_fitted(self)
         embedding = self._embed(self._dataset(X))
@@ -163,8 +176,9 @@ class StefaLandEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
     def _dataset(self, X: Any) -> xr.Dataset:
         """Take a Dataset, or make one from its frame; all problems at once."""
         problems = []
-        if self.pool not in ("mean", "static", None):
-            problems.append(f"pool={self.pool!r} is not one of 'mean', 'static', None")
+        if self.pool not in POOLS:
+            known = ", ".join(map(repr, POOLS))
+            problems.append(f"pool={self.pool!r} is not one of {known}")
         if not isinstance(X, xr.Dataset | pd.DataFrame):
             problems.append(
                 f"X is a {type(X).__name__}, not an xarray.Dataset nor its frame "
@@ -182,6 +196,10 @@ class StefaLandEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
             weights=self.weights,
             rename=self.rename,
             units=self.units,
+            latitude=self.latitude,
+            climate=self.climate,
+            causal=self.causal,
+            max_gap=self.max_gap,
             batch_size=self.batch_size,
         )
 

@@ -218,6 +218,36 @@ def test_days_far_from_any_weather(weights: Any, lazy: bool) -> None:
         xstefaland.embed(given, max_gap=-1, **options)
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_days_far_from_rain(weights: Any, lazy: bool) -> None:
+    """Temperature goes on, and the other sites have rain: neither makes up for it."""
+    ds = example_points(3, 200)
+    ds["precipitation"].values[0, 40:140] = np.nan
+    ds["temperature"].values[1, 180:] = np.nan
+    given = ds.chunk(site=1, time=-1) if lazy else ds
+    head = tiny_head(weights, readings=BOTH_WAYS)
+    options: dict[str, Any] = {"weights": weights, "max_gap": 10}
+    flow = xstefaland.predict(given, "streamflow", head=head, **options).compute()
+    rainless, cold, whole = (np.flatnonzero(np.isnan(site)) for site in flow)
+    assert rainless.tolist() == list(range(50, 130))
+    assert cold.tolist() == list(range(190, 200))
+    assert not whole.size
+    past = xstefaland.predict(given, "streamflow", head=head, causal=True, **options)
+    assert np.flatnonzero(np.isnan(past[0])).tolist() == list(range(50, 140))
+
+
+def test_a_causal_answer_begins_with_the_rain(weights: Any) -> None:
+    """Days before it are NaN, whether the record goes on to have rain or not."""
+    ds = example_points(2, 120)
+    ds["precipitation"].values[0, :60] = np.nan
+    options: dict[str, Any] = {"weights": weights, "causal": True, "max_gap": None}
+    options["head"] = tiny_head(weights, readings=("causal",))
+    flow = xstefaland.predict(ds, "streamflow", **options)
+    assert np.flatnonzero(np.isnan(flow[0])).tolist() == list(range(60))
+    cut = xstefaland.predict(ds.isel(time=slice(50)), "streamflow", **options)
+    np.testing.assert_array_equal(np.isnan(cut), np.isnan(flow[:, :50]))
+
+
 def test_missing_share_by_day(weights: Any) -> None:
     """One share for each site and day, beside the answer."""
     ds = example_points(2, 50)

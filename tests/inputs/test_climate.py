@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 import xstefaland
+from xstefaland.errors import InputError
 from xstefaland.inputs.formulas.climate import (
     CLIMATE_INDICES,
     climate_indices,
@@ -190,17 +191,40 @@ def test_a_place_without_rain() -> None:
 @pytest.mark.parametrize(
     ("period", "said"),
     [
-        (None, "2000-10-01 to 2000-10-30"),
-        (slice(None, "2000-10-03"), "2000-10-01 to 2000-10-03"),
-        (slice("1990", "2010"), "2000-10-01 to 2000-10-30"),
-        (slice("2010", "2020"), "no day"),
+        (None, "2000-10-01 to 2004-02-17"),
+        (slice(None, "2003-10-03"), "2000-10-01 to 2003-10-03"),
+        (slice("1990", "2010"), "2000-10-01 to 2004-02-17"),
     ],
 )
 def test_the_reference_period_is_what_the_record_has(
     period: slice | None, said: str
 ) -> None:
-    """Not what was asked for: thirty years of climate are not in a month."""
-    ds = example_points(1, 30)
-    with xstefaland.set_options(validation="ignore"):
-        climate = xstefaland.derive_climate(ds, period)
+    """Not what was asked for: thirty years of climate are not in four."""
+    ds = example_points(1, 1235)
+    climate = xstefaland.derive_climate(ds, period)
     assert climate.attrs["reference_period"] == said
+
+
+@pytest.mark.parametrize(
+    ("period", "text"),
+    [
+        (slice("2050", "2060"), r"needs 3 complete years, climate= has 0.0 of the rec"),
+        (slice("2004", "2001"), r"climate= has 0.0 .*are 2000-10-01 to 2004-02-17"),
+        (slice("2001", "2002"), r"climate= has 2.0 .*, or climate=\"none\""),
+        (slice(2001, 2003), r"climate=slice\(2001, 2003, None\) is no period"),
+        (slice("then", None), r"write its ends as dates, such as slice\(\"1990\""),
+    ],
+)
+def test_a_period_without_climate_is_refused(period: slice, text: str) -> None:
+    """It gave the answer of no climate at all, and said nothing."""
+    ds = example_points(1, 1235)
+    with pytest.raises(InputError, match=text):
+        xstefaland.derive_climate(ds, period)
+    with pytest.raises(InputError, match=text):
+        xstefaland.predict(ds, "streamflow", climate=period)
+
+
+def test_a_short_record_without_a_period_has_no_climate() -> None:
+    """Nobody asked for one: the attributes are missing, and the report says so."""
+    climate = xstefaland.derive_climate(example_points(1, 300))
+    assert np.isnan(climate.aridity).all()

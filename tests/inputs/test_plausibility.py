@@ -163,6 +163,49 @@ def test_likely_mistakes_of_a_record(
 
 
 @pytest.mark.parametrize(
+    ("values", "label"),
+    [
+        (SHOWERS, "m"),
+        (SHOWERS, "kg m-2 s-1"),
+        (np.append(SHOWERS, np.full(300, -9999.0)), "m"),
+    ],
+)
+def test_millimetres_under_another_label(values: np.ndarray, label: str) -> None:
+    """Wet days are beyond the range of the wrong label, and still tell of the right."""
+    text = implausible(values, VARIABLES["precipitation"], source="x", units=label)
+    assert text is not None
+    assert "mm d-1" in text[text.index("are these") : text.index("?")]
+    assert 'units={"x": "mm d-1"}' in text
+
+
+def test_no_single_call_where_several_fit() -> None:
+    """Inches labelled mm could be hourly means as well: nobody is told which."""
+    text = implausible(
+        SHOWERS / 25.4, VARIABLES["precipitation"], source="x", units="mm"
+    )
+    assert text is not None
+    assert "Then pass" not in text
+    for unit in ("mm h-1", "inch d-1"):
+        assert f'units={{"x": "{unit}"}}' in text
+
+
+def test_a_known_fill_is_no_mistaken_unit() -> None:
+    """One height of three, or all of them, were not known."""
+    some = np.array([-9999.0, 500.0, 900.0])
+    assert implausible(some, VARIABLES["elevation"]) is None
+    assert implausible(np.full(3, -9999.0), VARIABLES["elevation"]) is None
+    packed = np.full(3, -99.9, np.float32)
+    assert implausible(packed, VARIABLES["precipitation"]) is None
+
+
+def test_a_leaf_area_is_no_percentage() -> None:
+    """Its units are 1, and it is no share of anything."""
+    text = implausible(np.full(9, 40.0), in_catalogue_units("lai_max"))
+    assert text is not None
+    assert "percent" not in text
+
+
+@pytest.mark.parametrize(
     ("name", "values"),
     [
         ("precipitation", np.where(np.arange(YEARS) % 400 == 0, 12.0, 0.0)),  # desert

@@ -77,9 +77,12 @@ def test_what_lies_beyond_is_told() -> None:
     values = np.r_[np.full(99, 3.0), -9999.0]
     (text,) = findings(read(values), values, 100)
     assert text == (
-        "precipitation: 1.00% of 'x' (such as -9999) lies beyond 0 to 1900 mm d-1 and "
-        "is taken as missing"
+        "precipitation: 1.00% of 'x' (such as -9999, a fill value) lies beyond 0 to "
+        "1900 mm d-1 and is taken as missing"
     )
+    values[-1] = -5.0
+    (text,) = findings(read(values), values, 100)
+    assert "(such as -5) lies beyond" in text
     assert findings(read(values[:99]), values[:99], 99) == []
 
 

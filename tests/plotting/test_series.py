@@ -78,6 +78,27 @@ def test_scores_leave_the_spinup_out(
     assert ax.get_title(loc="right") == f"NSE {nse:.2f}, RMSE 0.50"
 
 
+def test_the_spinup_is_left_out_once(flow: xr.DataArray) -> None:
+    """A part of the answer loses the days of the record's spin-up, no others."""
+    one = flow.isel(basin=0, drop=True).assign_attrs(record_start="2001-01-01")
+    error = xr.zeros_like(one)
+    error[29], error[60] = 1e6, 10 * np.sqrt(340)
+    for first, score in ((0, 340 / 370), (20, 340 / 370), (60, 1.0), (390, 0.0)):
+        part = one.isel(time=slice(first, None))
+        ax = hydrograph(part, one + error, scores=["rmse"])
+        assert ax.get_title(loc="right") == f"RMSE {10 * np.sqrt(score):.2f}"
+
+
+def test_a_month_after_the_spinup_is_enough(flow: xr.DataArray) -> None:
+    """Of a record hardly longer than the spin-up all days are scored."""
+    one = flow.isel(basin=0, drop=True, time=slice(31))
+    ax = hydrograph(one, one + 2, scores=["rmse", "bias"])
+    assert ax.get_title(loc="right") == "RMSE 2.00, BIAS -2.00"
+    worse = (one + 2).where(one.time > one.time[0], one + 100)
+    ax = hydrograph(one, worse, scores=["rmse"])
+    assert ax.get_title(loc="right") != "RMSE 2.00"
+
+
 def test_single_site_gives_one_axes(flow: xr.DataArray) -> None:
     """Without a dim of sites there is one panel, also in the user's own Axes."""
     one = flow.isel(basin=1)
@@ -139,6 +160,7 @@ def test_what_cannot_be_drawn(draw: Any, flow: xr.DataArray) -> None:
     feet = flow.assign_attrs(units="ft d-1")
     with pytest.raises(InputError, match="units differ: ft d-1 and mm d-1"):
         draw(flow, feet)
+    draw(flow, flow.assign_attrs(units="mm/day"))
     with pytest.raises(InputError, match="sites along 'basin'"):
         draw(flow, flow.isel(basin=0, drop=True))
     with pytest.raises(InputError, match="ax= has 2 Axes for 3 sites"):

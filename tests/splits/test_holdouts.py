@@ -95,6 +95,51 @@ def test_groups_stay_together(groups, seed):
         assert len({f for f, g in zip(fold, groups, strict=True) if g == name}) == 1
 
 
+@pytest.mark.parametrize("form", ["dataset", "array", "series", "lazy"])
+def test_sites_of_one_place_stay_together_unasked(basins, form):
+    """Each of eight basins twice, under another name: no pair is split."""
+    pairs = xr.concat([basins, basins.assign_coords(site=basins.site + "b")], "site")
+    lon = np.tile(np.linspace(-100, -70, 8), 2)
+    pairs = pairs.assign_coords(longitude=("site", lon, {"units": "degrees_east"}))
+    given = {
+        "dataset": pairs,
+        "array": pairs.site,
+        "series": pairs.precipitation,
+        "lazy": pairs.chunk(site=3),
+    }[form]
+    fold = splits.random_holdout(given, 4)
+    assert fold.values[:8].tolist() == fold.values[8:].tolist()
+    assert np.bincount(fold.values).tolist() == [4, 4, 4, 4]
+    split = splits.random_holdout(pairs, 4, groups=pairs.site)
+    assert splits.leaks(split, np.tile(np.arange(8), 2)).any()
+    with pytest.raises(InputError, match="with 8 different places or groups"):
+        splits.random_holdout(given, 9)
+
+
+def test_one_gauge_far_apart_stays_together():
+    """Archives disagree on where a gauge is; its number counts within a country."""
+    table = xr.Dataset(
+        coords={
+            "site": list("abcdef"),
+            "latitude": ("site", [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]),
+            "longitude": ("site", [0.0] * 6),
+            "gauge": ("site", ["7", "7", "7", "8", "", ""]),
+            "country": ("site", ["US", "US", "GB", "GB", "GB", "GB"]),
+        }
+    )
+    folds = splits.random_holdout(table, 5).values
+    assert folds[0] == folds[1]
+    assert len(set(folds)) == 5
+    bare = table.drop_vars("country")
+    assert len(set(splits.random_holdout(bare, 4).values[:3])) == 1
+
+
+def test_cells_of_a_grid_are_places_of_their_own():
+    """However close: all of a fine grid would be one place."""
+    axes = {"lat": [0.0, 0.01], "lon": [0.0, 0.01]}
+    assert len(np.unique(splits.random_holdout(xr.Dataset(coords=axes), 4))) == 4
+
+
 def test_regions_of_the_field(basins):
     """Lists of regions are one fold each; other sites are never held out."""
     fold = splits.regional_holdout(basins["huc_02"], [[1, 2], [17]])
@@ -217,7 +262,7 @@ def test_no_place_on_both_sides_of_a_real_split(real_data):
         ({"folds": 6}, r"folds=6 is not possible with 5"),
         ({}, r"folds=10 is not possible with 5"),
         ({"fraction": 1.5}, r"fraction=1.5 has to lie between 0 and 1"),
-        ({"fraction": 0.01}, r"fraction=0.01 of 5 sites or groups holds out 0"),
+        ({"fraction": 0.01}, r"fraction=0.01 of 5 places or groups holds out 0"),
         ({"folds": 2, "fraction": 0.1}, r"exclude each other"),
         (
             {"folds": 2, "groups": [1, 2]},

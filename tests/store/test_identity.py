@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from xstefaland.errors import InputError
-from xstefaland.store.identity import data_identity, weights_identity
+from xstefaland.store.identity import data_identity, sample, weights_identity
 from xstefaland.store.manifest import differences
 from xstefaland.testing import example_points, tiny_head, tiny_weights
 from xstefaland.weights import save
@@ -59,3 +59,26 @@ def test_weights_of_one_name_hide_none(tmp_path: Path) -> None:
     assert encoder.sha256 in both
     assert named.sha256 in both
     assert both == weights_identity([named, encoder, encoder])["tiny"]
+
+
+@pytest.mark.parametrize(
+    "changed", [slice(700, 760), slice(500, 560), slice(0, 30)], ids=str
+)
+def test_a_record_that_was_revised_anywhere_is_another_input(
+    run: Run, tmp_path: Path, changed: slice
+) -> None:
+    """Preliminary days at the end, and weeks amid the record, at all cells."""
+    ds = example_points(3, 760)
+    run(ds, tmp_path / "out.zarr")
+    revised = ds.copy(deep=True)
+    revised["precipitation"][{"time": changed}] *= 1.01
+    with pytest.raises(InputError, match=r"precipitation.values: .* then, .* now"):
+        run(revised, tmp_path / "out.zarr")
+
+
+def test_days_are_spread_over_a_long_record() -> None:
+    """Forty years: a thousand days of them, and the last year by itself."""
+    days = xr.Dataset({"rain": ("time", np.arange(14_610.0))})
+    (spread, last, *_) = sample(days, ["rain"], ())["rain"] or []
+    assert spread == [pytest.approx(14_609 / 2, abs=14), 1044]
+    assert last == [14_610 - 183.5, 366]

@@ -86,7 +86,7 @@ def test_no_chunk_and_no_shard_has_two_regions(
     """Each border of a region is one of a chunk and of a shard."""
     steps = {"site": min(step, sites)}
     wanted = {"site": math.gcd(chunk, steps["site"]), "time": long}
-    refuse_chunks(wanted, steps, ("site", "time"))
+    refuse_chunks(wanted, steps, {"site": sites, "time": days})
     whole = xr.Variable(("site", "time"), np.zeros((sites, days), np.float32))
     for shards in (False, True):
         found = zarr_chunks(whole, steps, wanted, shards=shards)
@@ -115,6 +115,7 @@ def test_long_records_are_cut_along_time() -> None:
     ("wrong", "text"),
     [
         ({"lat": 3}, "regions={'lat': 3}"),
+        ({"lat": 8}, "regions={'lat': 8}"),
         ({"lat": 0}, "positive sizes"),
         ({"level": 1}, "'lat', 'lon', 'time'"),
     ],
@@ -122,8 +123,18 @@ def test_long_records_are_cut_along_time() -> None:
 def test_wrong_chunks_are_refused(wrong: Any, text: str) -> None:
     """With a size that is possible."""
     with pytest.raises(InputError) as error:
-        refuse_chunks(wrong, {"lat": 4, "lon": 4}, ("lat", "lon", "time"))
+        refuse_chunks(wrong, {"lat": 4, "lon": 4}, {"lat": 9, "lon": 9, "time": 50})
     assert text in str(error.value)
+
+
+@pytest.mark.parametrize("size", [4, 6, 99])
+def test_one_region_may_have_any_chunks(size: int) -> None:
+    """Where a region holds all of a dim, no other one could share a chunk of it."""
+    refuse_chunks({"lat": size}, {"lat": 6}, {"lat": 6})
+    whole = xr.Variable(("lat",), np.zeros(6))
+    found = zarr_chunks(whole, {"lat": 6}, {"lat": size}, shards=True)
+    assert found["chunks"] == (min(size, 6),)
+    assert found["shards"][0] >= 6
 
 
 def test_wrong_regions_are_refused() -> None:

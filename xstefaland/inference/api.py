@@ -150,7 +150,9 @@ def embed(
         The weights must have been trained for it: their card says so.
     max_gap : int or None
         Days from observed weather up to which there is an answer; beyond them it is
-        NaN. None: every day has one.
+        NaN. Weather is each input that the weights require (of a head usually rain
+        and a temperature), any forcing where they require none. None: every day has
+        an answer.
     missing_by : {"site", "day"}
         Whether `fraction_missing` is the share of a site's whole record, or of each
         day; of an answer without days it is that of the record.

@@ -22,7 +22,7 @@ from xstefaland.inference.batches import (
     choose_sites,
     in_batches,
 )
-from xstefaland.inference.gaps import near_weather
+from xstefaland.inference.gaps import begun, near_weather
 from xstefaland.inference.loaded import placed, resolve_device
 from xstefaland.inference.windows import (
     causal_starts,
@@ -53,12 +53,16 @@ class Block:
         Degrees north ``(site,)``.
     day_of_year : ndarray
         1..366, ``(time,)``.
+    required : tuple of tuple of int
+        Columns of the forcing of which one must be there, group by group; any will do
+        without.
     """
 
     forcing: Floats
     attributes: Floats
     latitude: Floats
     day_of_year: NDArray[Any]
+    required: tuple[tuple[int, ...], ...] = ()
 
     @property
     def sites(self) -> int:
@@ -75,9 +79,12 @@ class Block:
         return np.flatnonzero(np.isfinite(self.forcing).any((1, 2)))
 
     def begun(self) -> NDArray[np.bool_]:
-        """Return ``(site, time)``: whether there was any forcing up to that day."""
-        there = np.isfinite(self.forcing).any(2)
-        return np.maximum.accumulate(there, axis=1)
+        """Return ``(site, time)``: whether the weather had begun by that day."""
+        return begun(self.forcing, self.required)
+
+    def near_weather(self, max_gap: int | None, causal: bool) -> NDArray[np.bool_]:
+        """Return ``(site, time)``: whether the weather is not farther than that."""
+        return near_weather(self.forcing, max_gap, self.required, causal=causal)
 
     def first_days(self, days: int) -> Block:
         """Return the block of the first `days`, ending in missing ones if need be."""
@@ -91,6 +98,7 @@ class Block:
             self.attributes,
             self.latitude,
             np.pad(self.day_of_year[:days], (0, more), constant_values=1),
+            self.required,
         )
 
     def take(self, sites: NDArray[np.intp] | slice) -> Block:
@@ -100,6 +108,7 @@ class Block:
             self.attributes[sites],
             self.latitude[sites],
             self.day_of_year,
+            self.required,
         )
 
 
@@ -250,7 +259,7 @@ class Encoder:
         """Embed all sites of a block at once; the answer stays on the device."""
         import torch
 
-        near = near_weather(block.forcing, max_gap, causal=causal)
+        near = block.near_weather(max_gap, causal)
         seen = block.begun() & near if causal else near
         if causal and pool == "static":  # no window's token differs from another's
             block = block.first_days(self.model.config.window)

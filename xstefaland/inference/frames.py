@@ -116,7 +116,7 @@ def to_dataset(frame: pd.DataFrame) -> xr.Dataset:
 
 
 def on_rows(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
-    """Bring a table of sites (and days) to the rows of a frame.
+    """Bring a table of sites (and days, or years) to the rows of a frame.
 
     Parameters
     ----------
@@ -133,10 +133,13 @@ def on_rows(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
     levels: list[Any] = [name for name in table.index.names if name is not None]
     if not levels:  # a single site
         return table.iloc[[0] * len(index)].set_axis(index)
-    others: list[Any] = [name for name in index.names if name not in levels]
-    wanted = index.droplevel(others) if others else index
-    if isinstance(wanted, pd.MultiIndex):
-        wanted = wanted.reorder_levels(levels)
+    keys = [
+        index.get_level_values(name)
+        if name in index.names
+        else pd.DatetimeIndex(index.get_level_values("time")).year  # pooled by year
+        for name in levels
+    ]
+    wanted = keys[0] if len(keys) == 1 else pd.MultiIndex.from_arrays(keys)
     return table.reindex(wanted).set_axis(index)
 
 

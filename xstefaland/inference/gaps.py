@@ -1,7 +1,8 @@
-"""Days without any weather: how far a model may go on from what was observed."""
+"""Days without weather: how far a model may go on from what was observed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,13 @@ MAX_GAP = 30
 
 
 def near_weather(
-    forcing: NDArray[Any], max_gap: int | None, *, causal: bool = False
+    forcing: NDArray[Any],
+    max_gap: int | None,
+    required: Sequence[Sequence[int]] = (),
+    *,
+    causal: bool = False,
 ) -> NDArray[np.bool_]:
-    """Mark the days that lie within `max_gap` days of any observed forcing.
+    """Mark the days that lie within `max_gap` days of all weather that is required.
 
     Parameters
     ----------
@@ -24,6 +29,9 @@ def near_weather(
         ``(site, time, forcing)``, NaN = missing.
     max_gap : int or None
         Largest distance [days]; None: every day counts.
+    required : sequence of sequence of int
+        Columns of the forcing: of each inner sequence one must have been observed so
+        near. Without any, it is whatever forcing.
     causal : bool
         Only weather before a day counts.
 
@@ -39,20 +47,46 @@ def near_weather(
     array([[1, 1, 1, 0, 1, 1]])
     >>> near_weather(rain, 1, causal=True).astype(int)
     array([[0, 1, 1, 0, 0, 1]])
+    >>> warmth = np.full_like(rain, 5.0)
+    >>> near_weather(np.concatenate([rain, warmth], -1), 1, [[0], [1]]).astype(int)
+    array([[1, 1, 1, 0, 1, 1]])
     """
-    observed = np.isfinite(forcing).any(-1)
     if max_gap is None:
-        return np.ones_like(observed)
-    near = _days_since(observed) <= max_gap
+        return np.ones(forcing.shape[:-1], bool)
+    there = observed(forcing, required)
+    near = _days_since(there) <= max_gap
     if not causal:
-        near |= _days_since(observed[:, ::-1])[:, ::-1] <= max_gap
-    return np.asarray(near)
+        near |= _days_since(there[..., ::-1])[..., ::-1] <= max_gap
+    return np.asarray(near.all(0))
 
 
-def _days_since(observed: NDArray[np.bool_]) -> NDArray[np.float64]:
+def begun(
+    forcing: NDArray[Any], required: Sequence[Sequence[int]] = ()
+) -> NDArray[np.bool_]:
+    """Mark the days up to which all weather that is required was observed once.
+
+    Examples
+    --------
+    >>> begun(np.array([[[np.nan], [1.0], [np.nan]]])).astype(int)
+    array([[0, 1, 1]])
+    """
+    there = observed(forcing, required)
+    return np.asarray(np.maximum.accumulate(there, axis=-1).all(0))
+
+
+def observed(
+    forcing: NDArray[Any], required: Sequence[Sequence[int]] = ()
+) -> NDArray[np.bool_]:
+    """Tell ``(group, site, time)`` where one of a group's columns was observed."""
+    finite = np.isfinite(forcing)
+    groups = required or [range(forcing.shape[-1])]
+    return np.stack([finite[..., list(group)].any(-1) for group in groups])
+
+
+def _days_since(there: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Days since the last observed one, infinite before the first."""
-    day = np.arange(observed.shape[1], dtype=np.float64)
-    last = np.maximum.accumulate(np.where(observed, day, -np.inf), axis=1)
+    day = np.arange(there.shape[-1], dtype=np.float64)
+    last = np.maximum.accumulate(np.where(there, day, -np.inf), axis=-1)
     return np.asarray(day - last)
 
 

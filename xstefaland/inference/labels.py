@@ -139,8 +139,11 @@ def labelled(
     new = [dim for dim in order if dim in frame.variables and dim not in frame.dims]
     frame = frame.drop_vars(new)  # a coordinate cannot share the name of our own dim
     coords = frame.assign_coords(dict(extra or {})).coords
+    attrs = dict(attrs)
+    if "spinup_days" in attrs and len(prepared.time):
+        attrs["record_start"] = f"{prepared.time[0]:%Y-%m-%d}"
     out = xr.DataArray(
-        answer.transpose(*order).data, coords, dims=order, name=name, attrs=dict(attrs)
+        answer.transpose(*order).data, coords, dims=order, name=name, attrs=attrs
     )
     mapping = _grid_mapping(ds)
     if mapping:

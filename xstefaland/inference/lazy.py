@@ -253,6 +253,7 @@ def _block(inputs: Inputs) -> Block:
         attributes.reshape(count, attributes.shape[-1]),
         inputs.latitude.reshape(count),
         inputs.days.index.day_of_year.to_numpy().astype(np.float32),
+        inputs.required,
     )
 
 

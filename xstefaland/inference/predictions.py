@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from xstefaland.errors import InputError
 from xstefaland.inference.batches import in_batches
 from xstefaland.inference.blocks import Block, Encoder, Floats
-from xstefaland.inference.gaps import near_weather
 from xstefaland.inference.loaded import Reference
 
 if TYPE_CHECKING:
@@ -131,15 +130,16 @@ def predict_block(
         see :func:`~xstefaland.inference.blocks.embed_block`. States start cold: there
         is no spin-up, as its days are later than the first one.
     max_gap : int or None
-        Days from observed weather up to which there is an answer, see
-        :func:`~xstefaland.inference.gaps.near_weather`.
+        Days from observed weather, as the block requires it, up to which there is an
+        answer, see :func:`~xstefaland.inference.gaps.near_weather`.
 
     Returns
     -------
     list of ndarray
         One per head and target: ``(site, time)``, static ones ``(site,)``, with the
         quantiles last. Sites without any forcing value are NaN, and with `causal` days
-        before the first one; for static targets, sites without any value at all.
+        before all that is required was observed; for static targets, sites without any
+        value at all.
 
     Raises
     ------
@@ -155,8 +155,7 @@ def predict_block(
         for _, task in heads
         for _ in task.targets
     ]
-    columns = encoder.model.config.forcing
-    near = near_weather(block.forcing[..., : len(columns)], max_gap, causal=causal)
+    near = _weather(block, encoder, heads).near_weather(max_gap, causal)
     for chosen in encoder.in_parts(sites, block.days):
         answers = _predict_sites(encoder, heads, block.take(chosen), static, causal)
         for array, answer in zip(out, answers, strict=True):
@@ -165,6 +164,18 @@ def predict_block(
         if array.shape[:2] == near.shape and not static:
             array[~near] = np.nan
     return out
+
+
+def _weather(
+    block: Block, encoder: Encoder, heads: Sequence[tuple[Any, HeadTask]]
+) -> Block:
+    """Leave embeddings of others out: they may change once a year, and have no gaps."""
+    daily = [t.external for _, t in heads if t.external and t.external.daily]
+    others = {column for each in daily for column in each.columns}
+    if required := tuple(g for g in block.required if not others & {*g}):
+        return replace(block, required=required)
+    own = block.forcing[..., : len(encoder.model.config.forcing)]
+    return replace(block, forcing=own, required=())
 
 
 def _require_causal(heads: Sequence[tuple[Any, HeadTask]]) -> None:
@@ -208,7 +219,7 @@ def _predict_sites(
         block.latitude,
         block.day_of_year,
     )
-    begun = own.begun()
+    begun = _weather(block, encoder, heads).begun()
     if block.days == 0:  # no weather at all: the static token stands for the record
         embedding = encoder.embedding(own, "static", everywhere=True, causal=causal)
         embedding = embedding[:, None]

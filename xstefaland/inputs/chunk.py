@@ -69,6 +69,8 @@ class Inputs:
         Number of forcing values that were there and could not be true.
     days : Days
         Of the forcing, and which of them the Dataset has.
+    required : tuple of tuple of int
+        Forcings of which at least one is needed, group by group.
     """
 
     forcing: Array
@@ -76,6 +78,7 @@ class Inputs:
     latitude: Array
     rejected: Array
     days: Days
+    required: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ class Assembly:
             np.broadcast_to(latitude[..., 0], shape).copy(),
             np.broadcast_to(rejected, shape).astype(np.float32),
             self.days,
+            self.required,
         )
 
     def _values(self, arrays: Sequence[Array]) -> tuple[dict[str, Array], Array]:

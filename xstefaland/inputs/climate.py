@@ -34,7 +34,8 @@ def derive_climate(
         Daily precipitation and temperature, as for :func:`xstefaland.predict`.
     period : slice, optional
         Reference period, such as ``slice("1990", "2010")``; default: the record.
-        It needs three complete years, else the attributes are NaN.
+        It has to hold three complete years of the record. A shorter record without a
+        period has attributes that are NaN.
     rename, units, latitude
         As in :func:`xstefaland.predict`.
 
@@ -50,7 +51,7 @@ def derive_climate(
     Raises
     ------
     InputError
-        With everything that is wrong with the Dataset.
+        With everything that is wrong with the Dataset, or the period.
 
     Notes
     -----

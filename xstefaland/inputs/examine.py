@@ -29,6 +29,7 @@ from xstefaland.inputs.readings import Reader, Reading, findings, in_memory
 from xstefaland.inputs.recipes import LATITUDE, ingredients_of
 from xstefaland.inputs.report import Report
 from xstefaland.inputs.requirements import Requirements
+from xstefaland.inputs.sparse import few_days
 from xstefaland.inputs.units import conversion, stated
 from xstefaland.inputs.variables import CATALOGUE
 from xstefaland.options import get_options
@@ -223,7 +224,10 @@ def examine(
     dims, days = _axes(ds, matcher, forcing, requirements, found)
     placed = requirements.static or any("time" in ds[o.source].dims for o in forcing)
     latitude = _latitude(ds, dims, hints.latitude, found) if placed else None
-    period, no_climate = _period(hints.climate, axes.every_day(days))
+    every = axes.every_day(days)
+    period, no_climate = _period(hints.climate, every)
+    if no_climate and isinstance(hints.climate, slice) and len(every):
+        found.problems.append(_useless_period(hints.climate, every, no_climate))
     resolver = Resolver(matcher, latitude=latitude is not None, no_climate=no_climate)
     origins = {
         variable.name: Origin(variable.name, "hidden")
@@ -237,6 +241,8 @@ def examine(
     found.problems[:0] = matcher.problems
     if placed:
         _warn_of_pet(origins, latitude, found)
+    if not found.problems:
+        found.warnings += few_days(ds, requirements, resolver, readings)
     if not found.problems or forcing:
         _required(ds, requirements, origins, matcher, found)
     report = Report(
@@ -321,6 +327,16 @@ def _period(climate: Climate, every: pd.DatetimeIndex) -> tuple[tuple[int, int],
     years = len(chosen) and (chosen[-1] - chosen[0]).days / 365.25
     what = "climate= has" if isinstance(climate, slice) else "the record has"
     return period, f"needs {MINIMUM_YEARS} complete years, {what} {years:.1f}"
+
+
+def _useless_period(period: slice, every: pd.DatetimeIndex, why: str) -> str:
+    """Say that a reference period gives no climate, and what would."""
+    return (
+        f"climate=slice({period.start!r}, {period.stop!r}) {why} of the record's days, "
+        f"which are {every[0]:%Y-%m-%d} to {every[-1]:%Y-%m-%d}. Pass a longer period "
+        "within them, a table of climate attributes from a longer record "
+        '(xstefaland.derive_climate(ds)), or climate="none"'
+    )
 
 
 def _given_forcing(matcher: Matcher, requirements: Requirements) -> tuple[Origin, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import pandas as pd
 import xarray as xr
 
 from xstefaland.errors import InputError
@@ -40,7 +42,7 @@ class Hints:
     climate: Climate = "record"
 
     def __post_init__(self) -> None:
-        """Refuse arguments that are no mappings of text to text."""
+        """Refuse what is no mapping of text to text, and no period of dates."""
         for name, example in (
             ("rename", '{"rain": "precipitation"}'),
             ("units", '{"rain": "mm d-1"}'),
@@ -55,6 +57,8 @@ class Hints:
                     f"{name}={given!r} is not possible; pass a mapping of names, such "
                     f"as {name}={example}"
                 )
+        if isinstance(self.climate, slice):
+            _refuse_no_dates(self.climate)
 
     @classmethod
     def of(
@@ -98,6 +102,21 @@ class Hints:
                 'climate=slice("1990", "2010"), or a table, or leave it out.'
             )
         return cls(rename, units, latitude, climate)
+
+
+def _refuse_no_dates(period: slice) -> None:
+    """Refuse a reference period whose ends are numbers, or texts that are no dates."""
+    ends = [period.start, period.stop]
+    good = not any(isinstance(end, int | float | np.number) for end in ends)
+    try:
+        _ = [pd.Timestamp(end) for end in ends if end is not None]
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise InputError(
+            f"climate={period!r} is no period; write its ends as dates, such as "
+            'slice("1990", "2010")'
+        )
 
 
 NO_HINTS = Hints()

@@ -54,6 +54,12 @@ DOWNPOUR = 5.0  # [mm d-1] the wettest day of a year is wetter than this anywher
 
 SAMPLE = 100_000
 
+MOST = 0.95
+"""Share of values within the valid range from which the others are outliers."""
+
+KNOWN_FILLS = (-9999.0, -9999.9, -999.0, -999.9, -99.0, -99.9, -8888.0, -32768.0)
+"""Numbers that archives write for a missing value, where they cannot be one."""
+
 
 @dataclass(frozen=True)
 class _Summary:
@@ -96,8 +102,9 @@ def implausible(
 
     The median is held against the catalogue's valid range and against what the model
     saw in training; of a year or more of weather also the mean, against what occurs on
-    Earth; of precipitation the wettest day. The mistake that would explain it is
-    named. Single outliers pass: they are taken as missing elsewhere.
+    Earth; of precipitation the wettest day. All usual mistakes that would explain it
+    are named. Single outliers and known fill values pass: they are taken as missing
+    elsewhere.
 
     Parameters
     ----------
@@ -131,19 +138,11 @@ are these K? Then pass units={"tas": "K"}
     if known is None or variable.units is None:
         return None
     label, name = units or known.units, source or variable.name
-    finite = values[np.isfinite(values)].astype(np.float64)
-    finite = finite[_possible(finite, label, variable)] if finite.size else finite
-    if not finite.size:
-        finite = values[np.isfinite(values)].astype(np.float64)
+    finite = values[np.isfinite(values)]
+    finite = finite[~known_fills(finite, label, variable)].astype(np.float64)
     if not finite.size:
         return None
-    seen = _Summary(
-        float(np.median(finite)),
-        float(finite.mean()),
-        float(finite.max()),
-        finite.size,
-        finite.size if days is None else days,
-    )
+    seen = _summary(finite, label, variable, days)
     if _fits(seen, label, variable):
         return None
     text = f"{variable.name}: {name!r} (median {seen.median:.3g}, "
@@ -152,33 +151,67 @@ are these K? Then pass units={"tas": "K"}
     text += f"largest {seen.largest:.3g}){_verdict(seen, label, variable)}"
     likely = [
         other
-        for other in dict.fromkeys(_candidates(label, known.units))
-        if _fits(seen, other, variable, strict=True)
+        for other in dict.fromkeys(_candidates(label, variable))
+        if _fits(_summary(finite, other, variable, days), other, variable, strict=True)
     ]
     if not likely:
         return f"{text}; check the units {label!r} and the variable"
-    call = f'units={{"{name}": "{likely[0]}"}}'
-    return f"{text}; are these {' or '.join(likely[:3])}? Then pass {call}"
+    calls = [f'units={{"{name}": "{other}"}}' for other in likely]
+    call = f"Then pass {calls[0]}"
+    if len(calls) > 1:
+        call = f"The numbers fit each; pass the one that is true: {', '.join(calls)}"
+    return f"{text}; are these {' or '.join(likely)}? {call}"
 
 
-def _possible(values: Array, label: str, variable: VariableSpec) -> Array:
-    """Mark values within the valid range, where most are: the others are outliers."""
+def known_fills(values: Array, label: str, variable: VariableSpec) -> Array:
+    """Mark numbers that stand for missing values, and are beyond the valid range.
+
+    Examples
+    --------
+    >>> height = VariableSpec("elevation", "m")
+    >>> known_fills(np.array([-9999.0, 320.0]), "m", height).tolist()
+    [True, False]
+    """
+    fill = np.isin(values.astype(np.float32), np.array(KNOWN_FILLS, np.float32))
+    return np.asarray(fill & ~_inside(values, label, variable))
+
+
+def _summary(
+    values: Array, label: str, variable: VariableSpec, days: int | None
+) -> _Summary:
+    """Sum up values as if they were labelled `label`, without the outliers."""
+    inside = _inside(values, label, variable)
+    values = values[inside] if inside.mean() >= MOST else values
+    return _Summary(
+        float(np.median(values)),
+        float(values.mean()),
+        float(values.max()),
+        values.size,
+        values.size if days is None else days,
+    )
+
+
+def _inside(values: Array, label: str, variable: VariableSpec) -> Array:
+    """Mark values within the valid range; all where the label says nothing of it."""
     low, high = CATALOGUE[variable.name].valid_range
     try:
         converted = _converted(values, label, variable)
     except InputError:
         return np.ones(values.shape, bool)
-    inside = (converted >= low) & (converted <= high)
-    return inside if inside.mean() >= 0.5 else np.ones(values.shape, bool)
+    return np.asarray((converted >= low) & (converted <= high))
 
 
-def _candidates(label: str, target: str) -> Iterator[str]:
+def _candidates(label: str, variable: VariableSpec) -> Iterator[str]:
     """Other units that the numbers may have; first the mean of hourly amounts."""
+    known = CATALOGUE[variable.name]
+    others = _USUAL_UNITS.get(known.units, ())
+    if known.units == "1" and known.valid_range[1] > 1:  # no share of a whole
+        others = ()
     hourly = {"m": "m h-1", "mm": "mm h-1", "kg m-2": "kg m-2 h-1"}
     hourly |= dict.fromkeys(("J m-2", "J m**-2", "J/m2", "J m-2 d-1"), "J m-2 h-1")
     if label in hourly:
         yield hourly[label]
-    yield from (other for other in _USUAL_UNITS.get(target, ()) if other != label)
+    yield from (other for other in others if other != label)
 
 
 def _verdict(seen: _Summary, label: str, variable: VariableSpec) -> str:

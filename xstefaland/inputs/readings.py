@@ -12,7 +12,12 @@ import xarray as xr
 
 from xstefaland.errors import InputError
 from xstefaland.inputs.matching import Origin
-from xstefaland.inputs.plausibility import implausible, in_catalogue_units, sample
+from xstefaland.inputs.plausibility import (
+    implausible,
+    in_catalogue_units,
+    known_fills,
+    sample,
+)
 from xstefaland.inputs.requirements import Requirements, VariableSpec
 from xstefaland.inputs.units import IDENTITY, Conversion, conversion, stated
 from xstefaland.inputs.variables import CATALOGUE
@@ -303,11 +308,13 @@ def _beyond(reading: Reading, array: Array) -> list[str]:
     if not lost.any() or reading.limits is None:
         return []
     low, high = reading.limits
+    first = finite[lost][:1]
+    known = known_fills(first, str(reading.label), reading.spec)[0]
+    such = f"{first[0]:g}{', a fill value' if known else ''}"
     what = "kept" if reading.keep else "taken as missing"
     return [
-        f"{reading.name}: {lost.mean():.2%} of {reading.source!r} (such as "
-        f"{finite[lost][0]:g}) lies beyond {low:g} to {high:g} {reading.units} and is "
-        f"{what}"
+        f"{reading.name}: {lost.mean():.2%} of {reading.source!r} (such as {such}) "
+        f"lies beyond {low:g} to {high:g} {reading.units} and is {what}"
     ]
 
 

@@ -177,6 +177,22 @@ def conversion(
     raise InputError(f"units {source!r} cannot be converted to {target!r}")
 
 
+def same_units(first: str, second: str) -> bool:
+    """Tell whether two spellings mean the same units, so that values may be compared.
+
+    Examples
+    --------
+    >>> same_units("mm/day", "mm d-1"), same_units("mm", "mm d-1")
+    (True, False)
+    >>> same_units("cm d-1", "mm d-1"), same_units("furlong", "what")
+    (False, False)
+    """
+    try:
+        return conversion(first, second) == IDENTITY
+    except InputError:
+        return False
+
+
 def _parse(text: str) -> tuple[float, Any]:
     """Split units into a leading number and a pint unit."""
     cleaned = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+", r"**\g<0>", text.strip()).translate(_RAISED)

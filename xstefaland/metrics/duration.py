@@ -10,7 +10,7 @@ import xarray as xr
 from xstefaland.metrics.moments import divide, number
 from xstefaland.metrics.pairing import Array, Dims, named, pairs, whole
 
-_VOLUME_FLOOR = 1e-4  # added to the low-flow volume of dry rivers (flv)
+_VOLUME_FLOOR = 1e-4  # added to the low-flow volume by definition (flv)
 _CURVE_POINTS = 100
 _FLOW_FLOOR = 1e-6  # stands for zero flow under a logarithm (flv_log, fms)
 
@@ -36,6 +36,9 @@ def flv(obs: xr.DataArray, sim: xr.DataArray, dim: Dims = "time") -> xr.DataArra
 
     Notes
     -----
+    A river whose low flows are all zero has no score (NaN), a departure from that
+    definition, which divides by the 1e-4 alone there and gives millions of percent.
+
     Plain volumes, as in differentiable hydrological modelling; :func:`flv_log` is
     the logarithmic score of Yilmaz et al. (2008). The two share a name in the
     literature and nothing else: compare like with like.
@@ -112,11 +115,10 @@ def _between(values: Array, low: float, high: float) -> Array:
 def _volume_error(
     obs: Array, sim: Array, low: float, high: float, floor: float
 ) -> Array:
-    """Error of the volume between two shares [percent]; NaN without such days."""
-    part = _between(obs, low, high)
-    total, none = np.nansum(part, -1), np.isnan(part).all(-1)
+    """Error of the volume between two shares [percent]; NaN where there is none."""
+    total = np.nansum(_between(obs, low, high), -1)
     error = np.nansum(_between(sim, low, high), -1) - total
-    return 100 * divide(error, np.where(none, 0.0, total + floor))
+    return 100 * divide(error, np.where(total == 0, 0.0, total + floor))
 
 
 def _log_volume(values: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from xstefaland.errors import InputError, join_problems
+from xstefaland.inputs.units import same_units
 
 Dims: TypeAlias = str | Sequence[Hashable]
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -84,12 +85,9 @@ def _label_problem(dim: str, common: int, obs: xr.DataArray, sim: xr.DataArray) 
 def _unit_problems(obs: xr.DataArray, sim: xr.DataArray) -> list[str]:
     """Say that units differ; those that one side does not state are not judged."""
     units = [array.attrs.get("units") for array in (obs, sim)]
-    if None in units or units[0] == units[1]:
+    if None in units or same_units(*map(str, units)):
         return []
-    return [
-        f"obs is in {units[0]!r} and sim in {units[1]!r}; convert one of them, or set "
-        'sim.attrs["units"] when both mean the same'
-    ]
+    return [f"obs is in {units[0]!r} and sim in {units[1]!r}; convert one of them"]
 
 
 def dims_of(dim: Dims) -> list[Hashable]:

@@ -14,7 +14,7 @@ from xstefaland.errors import InputError
 from xstefaland.plotting.coastlines import draw_coastlines, projection
 from xstefaland.plotting.colours import EMBEDDING, embedding_colours
 from xstefaland.plotting.drawing import label, new_axes
-from xstefaland.plotting.series import middle
+from xstefaland.plotting.series import after_spinup, middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +108,7 @@ def skill_map(
     ----------
     predicted, observed : xarray.DataArray
         As in :func:`xstefaland.plotting.hydrograph`. The first ``spinup_days`` of
-        predictions are left out, where the record is longer.
+        the record are left out, where a month or more is left.
     score : str
         One of :mod:`xstefaland.metrics`.
     ax, **style
@@ -119,9 +119,7 @@ def skill_map(
     -------
     matplotlib.axes.Axes
     """
-    skip = int(predicted.attrs.get("spinup_days", 0))
-    line = middle(predicted)
-    late = line.isel(time=slice(skip, None)) if line.sizes["time"] > skip else line
+    late = after_spinup(middle(predicted))
     values = metrics.scores(observed, late, names=[score])[score].compute()
     scale = dict(SCALES.get(score, {}))
     if scale.pop("centre", None) is not None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xstefaland import metrics
 from xstefaland.errors import InputError
+from xstefaland.inputs.units import same_units
 from xstefaland.plotting.drawing import (
     OBSERVED,
     PREDICTED,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 NO_SITES = ("time", "quantile")
 SCORES = ("nse", "kge")
 TITLE = 42  # characters that leave room for scores
+ENOUGH = 30
+"""Days after the spin-up below which the spin-up is scored too."""
 
 
 def hydrograph(
@@ -46,7 +49,8 @@ def hydrograph(
         In the same units, on the same sites; matched by label.
     scores : sequence of str
         Names of :mod:`xstefaland.metrics` to write above, without the first
-        ``spinup_days`` (an attribute of predictions), where the record is longer.
+        ``spinup_days`` of the record (attributes of predictions say how many, and when
+        it began), where a month or more is left.
     ax : matplotlib Axes, or one per site, optional
         Where to draw; default: a new figure with one panel a site.
 
@@ -151,10 +155,31 @@ def middle(array: xr.DataArray) -> xr.DataArray:
     return array.isel(quantile=int(found[0]))
 
 
+def after_spinup(sim: xr.DataArray) -> xr.DataArray:
+    """Leave out the days of the spin-up, where a month or more is left.
+
+    Where the prediction does not say when its record began, its own first day is it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> time = pd.date_range("2000-01-01", periods=100)
+    >>> about = {"spinup_days": 60, "record_start": "2000-01-01"}
+    >>> flow = xr.DataArray(np.ones(100), {"time": time}, attrs=about)
+    >>> after_spinup(flow).sizes["time"], after_spinup(flow[50:]).sizes["time"]
+    (40, 40)
+    """
+    skip, begin = int(sim.attrs.get("spinup_days", 0)), sim.attrs.get("record_start")
+    if begin is not None and sim["time"].dtype.kind == "M":
+        first = np.datetime64(begin, "D") + np.timedelta64(skip, "D")
+        skip = int((sim["time"].values < first).sum())
+    late = sim.isel(time=slice(skip, None))
+    return late if late.sizes["time"] >= ENOUGH else sim
+
+
 def written_scores(obs: xr.DataArray, sim: xr.DataArray, names: Sequence[str]) -> str:
-    """Write scores of one site without the spin-up, where the record is longer."""
-    skip = int(sim.attrs.get("spinup_days", 0))
-    late = sim.isel(time=slice(skip, None)) if sim.sizes["time"] > skip else sim
+    """Write scores of one site without the spin-up."""
+    late = after_spinup(sim)
     values = metrics.scores(obs, late, names=list(names)) if names else {}
     return ", ".join(
         f"{str(name).replace('_', ' ').upper()} {float(value):.2f}"
@@ -201,7 +226,7 @@ def _check(predicted: xr.DataArray, observed: xr.DataArray | None) -> None:
         if "time" in array.dims and array["time"].dtype.kind == "O"
     ]
     units = {str(a.attrs["units"]) for a in given.values() if "units" in a.attrs}
-    if len(units) > 1:
+    if len(units) > 1 and not same_units(*units):
         problems.append(
             f"the units differ: {' and '.join(sorted(units))}; convert one of them"
         )

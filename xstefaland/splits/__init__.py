@@ -11,9 +11,10 @@ fold -1 included, may be used for training:
 ['c']
 
 The same arguments always give the same folds. Sites that are one place under two
-names leak the answer: :func:`same_place` finds them, ``groups=`` keeps them in one
-fold, :func:`leaks` lists those on both sides and :func:`training_part` leaves them out
-of training. :func:`save_folds` writes folds down.
+names leak the answer: :func:`random_holdout` keeps them in one fold where it is given
+their coordinates, :func:`same_place` finds them otherwise, :func:`leaks` lists those on
+both sides and :func:`training_part` leaves them out of training. :func:`save_folds`
+writes folds down.
 """
 
 from __future__ import annotations

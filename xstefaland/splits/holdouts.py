@@ -19,6 +19,7 @@ from xstefaland.splits.labels import (
     labelled,
     template,
 )
+from xstefaland.splits.places import known_places
 
 HUC_GROUPS = (
     (1, 2),
@@ -45,6 +46,10 @@ def random_holdout(
 ) -> xr.DataArray:
     """Split sites at random into equal folds, or hold out one part of them.
 
+    Where the sites have a latitude and a longitude, those that are one place stay
+    together: the same gauge, or less than 10 km apart (see :func:`same_place`). Labels
+    alone say nothing of it.
+
     Parameters
     ----------
     sites : xarray.Dataset, xarray.DataArray or sequence
@@ -55,8 +60,9 @@ def random_holdout(
     fraction : float, optional
         In place of `folds`: the share of sites to hold out, between 0 and 1.
     groups : array-like, optional
-        One label per site; sites with equal labels stay together (see
-        :func:`same_place`). Folds are then equal in groups, not in sites.
+        One label per site; sites with equal labels stay together. Default: the places
+        of sites whose coordinates are known; ``groups=ds["site"]`` makes each site one
+        of its own. Folds are equal in groups, not in sites.
     rng : int or numpy.random.Generator
         Seed of the draw.
 
@@ -82,6 +88,9 @@ def random_holdout(
     if isinstance(sites, xr.DataArray) and {"time"} < {*sites.dims}:
         sites = sites.isel(time=0, drop=True)
     empty = template(sites)
+    if groups is None and isinstance(sites, xr.Dataset | xr.DataArray):
+        ds = sites.coords.to_dataset() if isinstance(sites, xr.DataArray) else sites
+        groups = known_places(ds, empty)
     if folds is not None and fraction is not None:
         raise InputError(
             f"folds={folds} and fraction={fraction} exclude each other; pass one"
@@ -96,7 +105,7 @@ def random_holdout(
         raise InputError(f"fraction={fraction} has to lie between 0 and 1")
     if not 0 < (number := round(fraction * count)) < count:
         raise InputError(
-            f"fraction={fraction} of {count} sites or groups holds out {number}; pass "
+            f"fraction={fraction} of {count} places or groups holds out {number}; pass "
             "one that leaves at least one on each side"
         )
     held_out = order < number

@@ -95,7 +95,7 @@ def fold_number(folds: int, count: int) -> int:
     """Refuse a number of folds that so many sites cannot give."""
     if not 2 <= folds <= count:
         raise InputError(
-            f"folds={folds} is not possible with {count} different sites or groups; "
+            f"folds={folds} is not possible with {count} different places or groups; "
             f"pass a number from 2 to {count}, or fraction= to hold out one part"
         )
     return folds

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from xstefaland.errors import InputError
+from xstefaland.geometry import sites as coordinates
 from xstefaland.splits.labels import (
     ArrayLike,
     Labels,
@@ -264,6 +265,46 @@ def same_place(
     )
     _, places = connected_components(links, directed=False)
     return labelled(pd.factorize(places)[0], empty, "place")
+
+
+def known_places(sites: xr.Dataset, empty: xr.DataArray) -> xr.DataArray | None:
+    """Places of sites along one dim by the coordinates that say where they are.
+
+    Parameters
+    ----------
+    sites : xarray.Dataset
+        With latitude and longitude; a coordinate ``gauge`` (and ``country``, within
+        which its numbers count) says more.
+    empty : xarray.DataArray
+        Template of the sites.
+
+    Returns
+    -------
+    xarray.DataArray or None
+        As :func:`same_place`; None where nothing says where sites are, and for grids,
+        whose cells are places of their own.
+    """
+    if empty.ndim != 1:
+        return None
+    dims = [str(dim) for dim in empty.dims]
+    east = coordinates.longitude(sites, dims)
+    if bool(east.isnull().all()):
+        return None
+    north = coordinates.latitude(sites, dims, coordinates.find_latitude(sites, dims))
+    return same_place(north, east, _gauges(sites, dims))
+
+
+def _gauges(sites: xr.Dataset, dims: list[str]) -> npt.NDArray[np.object_] | None:
+    """Name each site's gauge: its number, which counts within a country."""
+    texts = {
+        name: sites[name].astype(str).to_numpy().astype(object)
+        for name in ("country", "gauge")
+        if name in sites.variables and [*sites[name].dims] == dims
+    }
+    if "gauge" not in texts:
+        return None
+    number = texts["gauge"]
+    return np.where(number == "", "", texts.get("country", "") + " " + number)
 
 
 def _near(points: npt.NDArray[np.float64], radius_km: float) -> Labels:

@@ -2,7 +2,8 @@
 
 Hashing a continental input would cost as much as reading it, and names of dask arrays
 change with chunks and paths. So an input is known by its structure, its coordinates
-and the values at three places.
+and the values at three places: days spread over the whole record, and its last year,
+which is what archives revise.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from xstefaland.weights import Weights
 PLACES = (1 / 6, 1 / 2, 5 / 6)
 """Where values are compared: shares of each site dim."""
 
-SAMPLE_DAYS = 366
-"""Days of the record that are compared at each place."""
+SPREAD_DAYS = 1000
+"""About how many days, spread evenly over the record, are compared at each place."""
+
+LAST_DAYS = 366
+"""Days at the record's end that are compared at each place, apart from the others."""
 
 
 def weights_identity(weights: Iterable[Weights]) -> dict[str, str]:
@@ -62,8 +66,9 @@ def data_identity(
     -------
     dict
         Sizes, a line for each coordinate with an index, what is read as what, and for
-        each variable its dims, units and the mean and number of values at three places:
-        None where they could not be read. For the latitude as well.
+        each variable its dims, units and the mean and number of values at three places,
+        of days over the whole record and of its last year: None where they could not
+        be read. For the latitude as well.
     """
     names = sorted(set(read.values()))
     used = [*dims, "time"] if "time" in ds.dims else list(dims)
@@ -99,13 +104,22 @@ def sample(
     ds: xr.Dataset, names: list[str], dims: tuple[str, ...]
 ) -> dict[str, list[list[float]] | None]:
     """Mean and number of the values of some variables at :data:`PLACES`."""
-    picks = []
-    for share in PLACES:
-        part = ds[names].isel(_at(share, ds, dims), missing_dims="ignore")
-        if "time" in part.dims:
-            part = part.isel(time=slice(SAMPLE_DAYS))
-        picks.append(part)
-    return {name: _values([pick[name].variable for pick in picks]) for name in names}
+    places = [
+        ds[names].isel(_at(share, ds, dims), missing_dims="ignore") for share in PLACES
+    ]
+    return {
+        name: _values([days for place in places for days in _days(place[name])])
+        for name in names
+    }
+
+
+def _days(values: xr.DataArray) -> list[xr.Variable]:
+    """Days over the whole record and its last year; what has no time as it is."""
+    if "time" not in values.dims:
+        return [values.variable]
+    step = max(values.sizes["time"] // SPREAD_DAYS, 1)
+    spans = (slice(None, None, step), slice(-LAST_DAYS, None))
+    return [values.variable.isel(time=span) for span in spans]
 
 
 def _at(share: float, ds: xr.Dataset, dims: tuple[str, ...]) -> dict[str, int]:
@@ -114,7 +128,7 @@ def _at(share: float, ds: xr.Dataset, dims: tuple[str, ...]) -> dict[str, int]:
 
 
 def _values(variables: list[xr.Variable]) -> list[list[float]] | None:
-    """Mean and number at each place; None where reading failed.
+    """Mean and number of each variable; None where reading failed.
 
     A source may fail in any way of its own. A place that cannot be read is not the
     same as a changed one, and its region will say why.

@@ -169,9 +169,18 @@ def zarr_chunks(
 
 
 def refuse_chunks(
-    given: Mapping[str, int] | None, steps: Mapping[str, int], dims: tuple[str, ...]
+    given: Mapping[str, int] | None, steps: Mapping[str, int], sizes: Mapping[str, int]
 ) -> None:
     """Refuse chunks that two regions would share.
+
+    Parameters
+    ----------
+    given : mapping, optional
+        Sizes of chunks that the user wants.
+    steps : mapping
+        Sizes of a region.
+    sizes : mapping
+        Of all dims; where a region holds all of one, its chunks are free.
 
     Raises
     ------
@@ -179,13 +188,13 @@ def refuse_chunks(
         With all dims that are wrong.
     """
     given = dict(given or {})
-    _refuse_wrong("chunks", given, dims)
+    _refuse_wrong("chunks", given, tuple(sizes))
     problems = [
         f"a chunk of {given[dim]} along {dim!r} would belong to two regions of "
         f"{step}; use chunks={{{dim!r}: {math.gcd(step, given[dim])}}} or "
         f"regions={{{dim!r}: {max(1, step // given[dim]) * given[dim]}}}"
         for dim, step in steps.items()
-        if dim in given and step % min(given[dim], step)
+        if dim in given and step < sizes[dim] and step % given[dim]
     ]
     if problems:
         raise InputError(join_problems("regions must be whole chunks", problems))

@@ -275,7 +275,8 @@ def _prepared(
     steps = region_steps(ds, dims, output.regions, suggested)
     one = asked.answer(ds, {dim: slice(1) for dim in dims})
     made = template(ds, one, dims)
-    refuse_chunks(output.chunks, steps, tuple(map(str, made.ds.dims)))
+    lengths = {str(dim): length for dim, length in made.ds.sizes.items()}
+    refuse_chunks(output.chunks, steps, lengths)
     refuse_large(made, output.dtype, asked, allow_large=allow_large)
     identity = {
         "target": plain(asked.target),

@@ -45,6 +45,7 @@ def run_finetune(given: argparse.Namespace, ds: xr.Dataset) -> Weights:
         given.observed,
         encoder=given.weights,
         latitude=given.latitude,
+        climate=given.climate,
         settings=settings,
         progress=not given.quiet,
         **{name: getattr(given, name) for name in shared},

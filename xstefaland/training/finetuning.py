@@ -143,8 +143,9 @@ def finetune(
     Returns
     -------
     Weights
-        Pass it as ``xstefaland.predict(ds, target, head=weights)``. Its card holds the
-        skill of the cross-validation; the scores by site lie beside the file.
+        Pass it as ``xstefaland.predict(ds, target, head=weights)``; trained with an
+        `encoder` that is not in the registry, with ``weights=encoder`` too. Its card
+        holds the skill of the cross-validation; the scores by site lie beside the file.
 
     Raises
     ------

@@ -56,8 +56,9 @@ class Finetuning:
         Of AdamW; the rate falls as a cosine.
     loss : str or None
         Of heads without quantiles, which have the pinball loss: one of
-        :data:`xstefaland.training.losses.POINT_LOSSES`. None: as the target's entry
-        says.
+        :data:`xstefaland.training.losses.POINT_LOSSES`; ``"kge"`` is half the loss of
+        the KGE and half that of the NSE, ``"kge_alone"`` the KGE by itself. None: as
+        the target's entry says.
     per_site : bool or None
         Divide errors by the deviation of the site's observations; otherwise by that of
         all observations. None: as is usual for the loss.

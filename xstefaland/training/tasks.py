@@ -226,7 +226,8 @@ def read_records(
     rows = np.flatnonzero(np.isfinite(series).sum(1) >= max(1, minimum_days))
     whole, attributes, latitude = _inputs_of(prepared, rows)
     forcing, series = whole[:, days], series[rows]
-    series[~near_weather(forcing, MAX_GAP)] = np.nan
+    weather = near_weather(forcing, MAX_GAP, prepared.assembly.required)
+    series[~weather] = np.nan
     enough = np.isfinite(series).sum(1) >= max(1, minimum_days)
     rows = rows[enough]
     if not len(rows):
