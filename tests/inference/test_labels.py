@@ -168,7 +168,7 @@ def test_files_keep_the_answer(
 
 
 def test_standard_names_are_those_of_the_table(weights: Any, head: Any) -> None:
-    """A card that lacks one (the first release does) gets it, in the same units alone."""
+    """A card that lacks one, as the first release does, gets it in the same units."""
     spec = TargetSpec(name="evapotranspiration", units="mm d-1")
     known = "lwe_water_evaporation_rate"
     assert describe_target(spec, weights, head)["standard_name"] == known

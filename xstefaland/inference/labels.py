@@ -67,7 +67,7 @@ def describe_target(
 
 
 def _standard_name(spec: TargetSpec) -> str | None:
-    """What the table says, for cards that are older than its names."""
+    """Look the name up in the table, for cards that are older than its names."""
     known = TARGETS.get(spec.name)
     return known.standard_name if known and known.units == spec.units else None
 
