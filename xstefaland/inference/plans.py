@@ -116,18 +116,23 @@ def _external(
 
 @dataclass(frozen=True)
 class DefaultHead:
-    """The targets that a head at hand is the default of, and what it requires."""
+    """The targets that a head at hand is the default of, and what it requires.
+
+    Its states take `spinup_days` to forget where they started.
+    """
 
     default_for: tuple[str, ...]
     required: tuple[tuple[str, ...], ...]
+    spinup_days: int
 
 
 def default_heads() -> list[DefaultHead]:
     """Heads of the table whose files are here: nothing is fetched for a report."""
+    here = [entry for entry in table().heads if is_cached(entry)]
+    cards = [files.load(entry.name).card for entry in here]
     return [
-        DefaultHead(entry.default_for, files.load(entry.name).card.required)
-        for entry in table().heads
-        if is_cached(entry)
+        DefaultHead(entry.default_for, card.required, card.spinup_days)
+        for entry, card in zip(here, cards, strict=True)
     ]
 
 
