@@ -160,7 +160,7 @@ def test_a_check_tells(
     with no_compute():
         assert "Training" not in lazy.stefaland.check(weights=encoder).facts
     unknown = ds.stefaland.check(weights=tiny_weights()).facts["Training"]
-    assert unknown == "its places are not recorded, so far ones are not warned of"
+    assert unknown == NO_PLACES
 
 
 def test_a_check_of_the_first_release_says_what_it_cannot_know() -> None:
