@@ -138,7 +138,7 @@ def _empty(variable: xr.Variable, ds: xr.Dataset, dims: tuple[str, ...]) -> xr.V
 def _plain(variable: xr.Variable) -> xr.Variable:
     """Return a variable in memory, text as Zarr specifies it, with an own encoding."""
     variable = variable.to_base_variable().compute()
-    values, attrs = variable.values, variable.attrs
+    values, attrs = variable.values, dict(variable.attrs)
     if values.dtype.kind == "U":  # fixed lengths are no part of format 3
         values = values.astype(object)
     elif values.dtype.kind == "O":
@@ -147,8 +147,8 @@ def _plain(variable: xr.Variable) -> xr.Variable:
 
 
 def _as_text(
-    values: NDArray[Any], attrs: Mapping[str, Any]
-) -> tuple[NDArray[Any], Mapping[str, Any]]:
+    values: NDArray[Any], attrs: dict[str, Any]
+) -> tuple[NDArray[Any], dict[str, Any]]:
     """Write geometries and their CRS as WKT, which all read: Zarr holds no objects."""
     if "shapely" not in sys.modules:
         return values, attrs
@@ -157,7 +157,7 @@ def _as_text(
     if not shapely.is_geometry(values).all():
         return values, attrs
     text = np.asarray(shapely.to_wkt(values, rounding_precision=-1), object)
-    crs = attrs.get("crs")
+    crs: Any = attrs.get("crs")
     return text, {**attrs, "crs": crs.to_wkt()} if hasattr(crs, "to_wkt") else attrs
 
 
