@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -140,8 +141,11 @@ def test_weights(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert listed == xstefaland.weights.list().name.tolist()
     assert cli.main(["weights", "show", files["head"]]) == cli.OK
     shown = capsys.readouterr().out
-    assert "tiny-head" in shown
-    assert '"streamflow"' in shown
+    assert shown == f"{xstefaland.weights.load(files['head'])!r}\n"
+    assert "tiny-head: resconn head\n" in shown
+    assert cli.main(["weights", "show", files["head"], "--json"]) == cli.OK
+    card = json.loads(capsys.readouterr().out)
+    assert card["targets"][0]["name"] == "streamflow"
     assert cli.main(["weights", "show"]) == cli.PROBLEM
     assert "weights show NAME" in capsys.readouterr().err
     assert cli.main(["weights", "fetch", name]) == cli.OK

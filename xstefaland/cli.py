@@ -221,6 +221,7 @@ def _weights_arguments(parser: Parser) -> None:
     )
     parser.add_argument("name", nargs="?", help="a name; fetch without one: all")
     parser.add_argument("--names", action="store_true", help="list names alone")
+    parser.add_argument("--json", action="store_true", help="show the card as it is")
 
 
 # What the commands do.
@@ -322,8 +323,7 @@ def _weights(given: Arguments) -> int:
         )
     else:
         opened = weights.load(given.name)
-        shown = f"{opened.name}\n{opened.path}\nsha256 {opened.sha256}\n"
-        shown += opened.card.to_json()
+        shown = opened.card.to_json() if given.json else repr(opened)
     sys.stdout.write(f"{shown}\n")
     return OK
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGE = str(Path(__file__).parent)
+_ADDRESS = "git+https://github.com/xstefaland/xstefaland"
 
 
 class XStefalandError(Exception):
@@ -70,6 +71,25 @@ class RunError(XStefalandError, RuntimeError):
     def __init__(self, text: str, report: object = None) -> None:
         super().__init__(text)
         self.report: Any = report
+
+
+def pip_install(extra: str = "", options: str = "") -> str:
+    """Return the command that installs this package, which is on no index yet.
+
+    Parameters
+    ----------
+    extra : str
+        Extra of ``pyproject.toml``.
+    options : str
+        Of pip.
+
+    Examples
+    --------
+    >>> pip_install("plot")
+    "pip install 'xstefaland[plot] @ git+https://github.com/xstefaland/xstefaland'"
+    """
+    words = ["pip install", options, f"'xstefaland{f'[{extra}]' if extra else ''}"]
+    return " ".join([word for word in words if word] + [f"@ {_ADDRESS}'"])
 
 
 def join_problems(headline: str, problems: Sequence[str]) -> str:

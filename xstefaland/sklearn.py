@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from xstefaland.errors import InputError
+from xstefaland.errors import InputError, pip_install
 from xstefaland.geometry.polygons import few
 from xstefaland.inference import api, frames
 from xstefaland.inference.batches import BatchSize
@@ -24,7 +24,7 @@ try:
     from sklearn.utils.validation import check_is_fitted
 except ImportError as error:
     raise ImportError(
-        "xstefaland.sklearn needs scikit-learn: `pip install 'xstefaland[sklearn]'` or "
+        f"xstefaland.sklearn needs scikit-learn: `{pip_install('sklearn')}` or "
         "`conda install -c conda-forge scikit-learn`."
     ) from error
 

@@ -133,6 +133,8 @@ def every_job() -> Iterator[Job]:
         yield _systems(name, slow=True)
     for name, folds in ENCODERS["regions"].items():
         yield _systems(name, folds, slow=True)
+    yield _systems("landslide", range(5), SEEDS, slow=True)
+    yield _systems("soil-composition", (0,), SEEDS, slow=True)
 
 
 def pages() -> dict[str, Scoring]:

@@ -21,6 +21,8 @@ def test_smaller_types_are_smaller_and_worse(tmp_path: Path) -> None:
     errors = [float(row["error, share of the standard deviation"]) for row in rows]
     assert 0 == errors[0] < errors[1] < 1e-3 < errors[2] < 0.05
     assert {row["nearest neighbour kept"] for row in rows} == {"5 of 5"}
+    values = 5 * 120 * 16  # of five sites, none beyond a range that was fitted to all
+    assert {row["beyond the range"] for row in rows} == {f"0 of {values}"}
 
 
 def test_other_embeddings_are_found_out() -> None:

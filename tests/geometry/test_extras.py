@@ -16,7 +16,7 @@ def test_names_all_that_is_missing() -> None:
     """Both libraries, pip's and conda's line."""
     with pytest.raises(ImportError, match=r"x needs no_a and no_b: `pip install") as e:
         needed("json no_a no_b", "basins", "x")
-    assert "'xstefaland[basins]'" in str(e.value)
+    assert "'xstefaland[basins] @ git+https://" in str(e.value)
     assert "conda install -c conda-forge no_a no_b" in str(e.value)
 
 

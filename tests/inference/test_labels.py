@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 import xarray as xr
 
 import xstefaland
+from xstefaland.inference.labels import describe_target
 from xstefaland.testing import example_grid, example_points
+from xstefaland.weights import TargetSpec
 
 QUALITY = ["fraction_missing", "values_rejected"]
 
@@ -162,6 +165,27 @@ def test_files_keep_the_answer(
     assert back.name == "embedding"
     np.testing.assert_array_equal(back, embedding)
     assert back.attrs == embedding.attrs
+
+
+def test_standard_names_are_those_of_the_table(weights: Any, head: Any) -> None:
+    """A card that lacks one, as the first release does, gets it in the same units."""
+    spec = TargetSpec(name="evapotranspiration", units="mm d-1")
+    known = "lwe_water_evaporation_rate"
+    assert describe_target(spec, weights, head)["standard_name"] == known
+    flux = describe_target(replace(spec, units="W m-2"), weights, head)
+    own = TargetSpec(name="my_store", units="mm")
+    for attrs in (flux, describe_target(own, weights, head)):
+        assert "standard_name" not in attrs
+    named = describe_target(replace(spec, standard_name="mine"), weights, head)
+    assert named["standard_name"] == "mine"
+
+
+def test_evapotranspiration_of_the_bundled_head_has_its_standard_name() -> None:
+    """CF has a name for it; streamflow as a depth has none."""
+    ds = example_points(1, 400)
+    out = ds.stefaland.predict(["evapotranspiration", "streamflow"])
+    assert out.evapotranspiration.standard_name == "lwe_water_evaporation_rate"
+    assert "standard_name" not in out.streamflow.attrs
 
 
 @pytest.mark.parametrize("lazy", [False, True])

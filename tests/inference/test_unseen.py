@@ -14,7 +14,7 @@ import xarray as xr
 
 import xstefaland
 from xstefaland.errors import InputError
-from xstefaland.inference.unseen import left_out
+from xstefaland.inference.unseen import NO_PLACES, left_out
 from xstefaland.testing import example_grid, example_points, tiny_head, tiny_weights
 from xstefaland.weights import Places, Weights, save
 
@@ -159,4 +159,13 @@ def test_a_check_tells(
     lazy = ds.assign_coords({n: ds[n].chunk() for n in ("latitude", "longitude")})
     with no_compute():
         assert "Training" not in lazy.stefaland.check(weights=encoder).facts
-    assert "Training" not in ds.stefaland.check(weights=tiny_weights()).facts
+    unknown = ds.stefaland.check(weights=tiny_weights()).facts["Training"]
+    assert unknown == NO_PLACES
+
+
+def test_a_check_of_the_first_release_says_what_it_cannot_know() -> None:
+    """Its cards name sites and no places: 75 south looks like any other place."""
+    ds = example_points(sites=2, days=400)
+    far = ds.assign_coords(latitude=ds.latitude * 0 - 75, longitude=ds.longitude * 0)
+    facts = far.stefaland.check("streamflow").facts
+    assert facts["Training"] == NO_PLACES

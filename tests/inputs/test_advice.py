@@ -60,6 +60,13 @@ def test_short_records() -> None:
     assert told(ds, spinup_days=100) == []
 
 
+def test_short_records_in_the_report_of_all_targets() -> None:
+    """Nobody named a head, so each target says it of its own."""
+    late = xstefaland.check(example_points(1, 200)).targets["streamflow"]
+    assert late == "ready, from less than the 365 days of a spin-up"
+    assert xstefaland.check(example_points(1, 365)).targets["streamflow"] == "ready"
+
+
 def test_check_gives_advice_and_predict_is_silent() -> None:
     """It is in the report of a check (of a target), and not a warning of each call."""
     weights = tiny_weights(window=40, stride=15)
@@ -97,7 +104,7 @@ def test_without_time_little_is_said() -> None:
     report = xstefaland.check(ds)
     assert len(report.problems) == 1
     assert report.warnings == []
-    assert report.facts == {}
+    assert set(report.facts) == {"Training"}
     reasons = {why for name, why in report.ignored.items() if "site" not in name}
     assert reasons == {"weather, but the Dataset has no dimension 'time'"}
 

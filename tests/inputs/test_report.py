@@ -177,6 +177,15 @@ def test_derived_rows_do_not_outshout_given_ones(report: Report) -> None:
     assert len(rows) == 1
 
 
+def test_targets_of_short_records_are_not_ready_with_problems(report: Report) -> None:
+    """What else is said of them waits too."""
+    short = replace(report, targets={"streamflow": "ready, from less than 365 days"})
+    assert "less than" in str(replace(short, problems=[]))
+    told = str(replace(short, problems=["no units"]))
+    assert "less than" not in told
+    assert "once the problems are solved" in told
+
+
 def test_targets_are_ready_without_problems(report: Report) -> None:
     """And wait for the problems otherwise."""
     good = replace(report, problems=[])

@@ -66,10 +66,10 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     @contextmanager
     def block(failed: int, message: str) -> Iterator[None]:
-        def fail(writer: RegionWriter, number: int) -> None:
+        def fail(writer: RegionWriter, number: int) -> int:
             if number == failed:
                 raise OSError(message)
-            write(writer, number)
+            return write(writer, number)
 
         with monkeypatch.context() as patch:
             patch.setattr(RegionWriter, "write", fail)

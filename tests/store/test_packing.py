@@ -29,6 +29,16 @@ def test_half_precision_stops_at_its_end() -> None:
     assert abs(stored[3] - 0.1) < 1e-4
 
 
+def test_what_is_cut_off_is_counted() -> None:
+    """Beyond the end of the range by more than rounding; missing is not beyond."""
+    packing = Packing("int8", 0.1)
+    assert packing.clipped(VALUES) == 2
+    assert packing.clipped(np.array([12.74, -12.74, 12.76], np.float32)) == 1
+    assert Packing("float16").clipped(np.array([1e6, 6e4, np.nan], np.float32)) == 1
+    assert Packing().clipped(VALUES) == 0
+    assert packing.clipped(np.arange(300)) == 0
+
+
 def test_float32_and_integers_stay() -> None:
     """Nothing is touched that need not be."""
     assert Packing().pack(VALUES) is VALUES

@@ -18,7 +18,7 @@ from dask.callbacks import Callback
 
 import xstefaland
 from xstefaland.errors import InputError, MissingVariableError, RunError
-from xstefaland.store import handing, sizes
+from xstefaland.store import handing, packing, sizes
 from xstefaland.store.folders import LocalFolder
 from xstefaland.store.writing import StoredVariable
 from xstefaland.testing import (
@@ -404,6 +404,30 @@ def test_packed_embeddings(
     assert step < 0.05 * float(expected.std())
 
 
+def test_values_beyond_a_byte_are_counted(
+    grid: xr.Dataset,
+    weights: Any,
+    run: Run,
+    store: Path,
+    failing: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the marker of each region, and in what the call reports."""
+    monkeypatch.setattr(packing, "MARGIN", 0.4)
+    with failing(0, "torn"), pytest.raises(RunError, match="lay beyond") as e:
+        run(grid, store, "embedding", dtype="int8")
+    report: Any = e.value.report
+    step = report.open().embedding.encoding["scale_factor"]
+    values = abs(xstefaland.embed(grid, weights=weights)).isel(lat=slice(1, None))
+    first = abs(xstefaland.embed(grid, weights=weights)).isel(lat=0, lon=slice(2, None))
+    beyond = sum(int((each > 127.5 * step).sum()) for each in (values, first))
+    assert report.clipped == beyond > 0
+    done = Path(f"{store}.run", "done").iterdir()
+    assert sum(json.loads(each.read_text())["clipped"] for each in done) == beyond
+    monkeypatch.undo()
+    assert "lay beyond" not in str(run(grid, store.with_name("b.zarr")))
+
+
 def test_arguments_that_a_target_does_not_take(
     grid: xr.Dataset, run: Run, store: Path, head: Any
 ) -> None:
@@ -456,6 +480,27 @@ def test_coordinates_that_zarr_cannot_hold(run: Run, store: Path) -> None:
         run(levels, store)
     plain = run(levels.reset_index("site"), store).open()
     assert plain.latitude.dims == ("site",)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_geometries_are_written_as_text(run: Run, store: Path, indexed: bool) -> None:
+    """Beside names or in their place; geopandas reads them with their CRS."""
+    geopandas, shapely = map(pytest.importorskip, ("geopandas", "shapely"))
+    pytest.importorskip("xvec")
+    ds = example_points(3, 60)
+    places = shapely.points(ds.longitude / 3, ds.latitude)
+    ds = ds.drop_vars(["latitude", "longitude"]).assign_coords(
+        geometry=("site", places)
+    )
+    ds.geometry.attrs["crs"] = "EPSG:4326"
+    if indexed:
+        ds = ds.swap_dims(site="geometry").xvec.set_geom_indexes("geometry", crs=4326)
+    report = run(ds, store)
+    text = report.open().geometry
+    found = geopandas.GeoSeries.from_wkt(text.to_series(), crs=text.crs)
+    assert found.crs == "EPSG:4326"
+    np.testing.assert_array_equal(found.values, places)
+    assert run(ds, store).skipped == report.regions
 
 
 def test_graphs_are_those_of_a_region(run: Run, store: Path) -> None:

@@ -256,3 +256,13 @@ def test_a_retired_encoder_is_no_default(table, encoder_file: Weights) -> None:
     table.add(encoder_file, "base", bundled_in="0.1.0")
     with pytest.raises(WeightsError, match="retired weights are a default: the enc"):
         registry.table()
+
+
+def test_a_target_without_a_head_can_be_finetuned() -> None:
+    """What the table of targets knows and no head predicts: the call that makes one."""
+    with pytest.raises(UnknownTargetError) as known:
+        SHIPPED.head_for("clay")
+    assert "xstefaland.training.finetune(ds, 'clay', observed=" in str(known.value)
+    with pytest.raises(UnknownTargetError) as unknown:
+        SHIPPED.head_for("runof")
+    assert "finetune" not in str(unknown.value)

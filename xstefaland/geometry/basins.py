@@ -69,7 +69,7 @@ def basin_means(
         coordinates, no CRS) or with the polygons (empty, no polygon, no CRS, named
         twice, round a pole), and when no basin lies in the grid.
     ImportError
-        Without exactextract and geopandas (``pip install 'xstefaland[basins]'``).
+        Without exactextract and geopandas (the extra ``basins``).
 
     Warns
     -----

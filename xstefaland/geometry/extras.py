@@ -6,6 +6,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from xstefaland.errors import pip_install
+
 
 def needed(modules: str, extra: str, what: str) -> tuple[Any, ...]:
     """Import libraries of an extra.
@@ -38,7 +40,7 @@ def needed(modules: str, extra: str, what: str) -> tuple[Any, ...]:
     missing = [name for name in modules.split() if find_spec(name) is None]
     if missing:
         raise ImportError(
-            f"{what} needs {' and '.join(missing)}: `pip install 'xstefaland[{extra}]'`"
+            f"{what} needs {' and '.join(missing)}: `{pip_install(extra)}`"
             f" or `conda install -c conda-forge {' '.join(missing)}`"
         )
     return tuple(import_module(name) for name in modules.split())

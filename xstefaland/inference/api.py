@@ -449,6 +449,8 @@ def _status(found: Examination, causal: bool) -> dict[str, str]:
     for head in default_heads(causal):
         lacking = found.lacking(head.required)
         status = f"needs {' and '.join(lacking)}" if lacking else READY
+        if not lacking and 0 < len(found.days) < head.spinup_days:
+            status += f", from less than the {head.spinup_days} days of a spin-up"
         out |= dict.fromkeys(head.default_for, status)
     return out
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import xarray as xr
 
 from xstefaland.inputs.prepare import Prepared
-from xstefaland.weights import TargetSpec, Weights
+from xstefaland.weights import TARGETS, TargetSpec, Weights
 
 FRACTION_MISSING = "fraction_missing"
 VALUES_REJECTED = "values_rejected"
@@ -56,13 +56,20 @@ def describe_target(
 ) -> dict[str, Any]:
     """Return the CF attributes of a prediction."""
     attrs: dict[str, Any] = {"units": spec.units}
-    if spec.standard_name:
-        attrs["standard_name"] = spec.standard_name
+    standard_name = spec.standard_name or _standard_name(spec)
+    if standard_name:
+        attrs["standard_name"] = standard_name
     attrs["long_name"] = spec.long_name or spec.name.replace("_", " ")
     if not head.card.static:
         attrs["cell_methods"] = "time: mean"
         attrs["spinup_days"] = head.card.spinup_days
     return {**attrs, **made_by(encoder, head)}
+
+
+def _standard_name(spec: TargetSpec) -> str | None:
+    """Look the name up in the table, for cards that are older than its names."""
+    known = TARGETS.get(spec.name)
+    return known.standard_name if known and known.units == spec.units else None
 
 
 def made_by(encoder: Weights, head: Weights | None = None) -> dict[str, str]:

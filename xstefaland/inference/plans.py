@@ -116,19 +116,24 @@ def _external(
 
 @dataclass(frozen=True)
 class DefaultHead:
-    """The targets that a head at hand is the default of, and what it requires."""
+    """The targets that a head at hand is the default of, and what it requires.
+
+    Its states take `spinup_days` to forget where they started.
+    """
 
     default_for: tuple[str, ...]
     required: tuple[tuple[str, ...], ...]
+    spinup_days: int
 
 
 def default_heads(causal: bool = False) -> list[DefaultHead]:
     """Heads of one way of reading whose files are here: a report fetches nothing."""
     asked = CAUSAL if causal else TWO_WAY
+    here = [e for e in table().heads if asked in e.readings and is_cached(e)]
+    cards = [files.load(entry.name).card for entry in here]
     return [
-        DefaultHead(entry.default_for, files.load(entry.name).card.required)
-        for entry in table().heads
-        if asked in entry.readings and is_cached(entry)
+        DefaultHead(entry.default_for, card.required, card.spinup_days)
+        for entry, card in zip(here, cards, strict=True)
     ]
 
 

@@ -27,6 +27,7 @@ from xstefaland.weights.opening import WeightsLike
 
 RADIUS = 10.0  # [km] sites nearer than this are one place, in training too
 MOST = 10_000  # sites that a report looks at
+NO_PLACES = "its places are not recorded: none can be called far from them"
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.floating[Any]]
@@ -133,8 +134,15 @@ def told(found: Examination, asked: Sequence[Weights]) -> str:
     Returns
     -------
     str
-        Empty where the weights tell nothing of these sites.
+        Says too when the weights record no places.
     """
+    known = _told(found, asked)
+    recorded = all(weights.card.places is not None for weights in asked)
+    return "; ".join(filter(None, [known, "" if recorded else NO_PLACES]))
+
+
+def _told(found: Examination, asked: Sequence[Weights]) -> str:
+    """Count the sites known as unseen; nothing where the weights name none of them."""
     ds, dims = found.ds, found.site_dims
     looked = [*ds.coords, *(found.latitude.names if found.latitude else ())]
     if not all(ds[name].variable._in_memory for name in looked):

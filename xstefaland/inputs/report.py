@@ -149,7 +149,10 @@ class Report:
         """Targets by their status; none is ready while there are problems."""
         if self.ok:
             return _by_reason(self.targets.items())
-        late = {name: _LATER if s == READY else s for name, s in self.targets.items()}
+        late = {
+            name: _LATER if s.startswith(READY) else s
+            for name, s in self.targets.items()
+        }
         return _by_reason(late.items())
 
     def _count(self, how: tuple[str, ...]) -> int:

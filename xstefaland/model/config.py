@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
-from xstefaland.errors import InputError
+from xstefaland.errors import InputError, pip_install
 from xstefaland.model.process import AVAILABLE, WEATHER
 
 Adapter = Literal[
@@ -61,7 +61,7 @@ class _Config:
             raise InputError(
                 f"{cls.__name__} got unknown entries {unknown}; it knows "
                 f"{sorted(known)}. The file may come from a newer xstefaland: "
-                "`pip install --upgrade xstefaland`."
+                f"`{pip_install(options='--upgrade')}`."
             )
         return cls(
             **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

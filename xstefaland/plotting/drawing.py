@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xstefaland.errors import InputError
+from xstefaland.errors import InputError, pip_install
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def pyplot() -> Any:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "xstefaland.plotting needs matplotlib: `pip install 'xstefaland[plot]'` or "
+            f"xstefaland.plotting needs matplotlib: `{pip_install('plot')}` or "
             "`conda install -c conda-forge matplotlib`."
         ) from error
     return plt

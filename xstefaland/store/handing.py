@@ -49,9 +49,9 @@ class RegionWriter:
     storage_options: dict[str, Any]
     variables: tuple[StoredVariable, ...]
 
-    def write(self, number: int) -> None:
+    def write(self, number: int) -> int:
         """Answer for a region and write it, where the scheduler in force computes."""
-        write_region(self.source, self.regions.slices(number), self.variables)
+        return write_region(self.source, self.regions.slices(number), self.variables)
 
 
 @dataclass
@@ -61,6 +61,7 @@ class _Tally:
     written: int = 0
     skipped: int = 0
     sites: int = 0
+    clipped: int = 0
     failed: list[FailedRegion] = field(default_factory=list)
     stopped: bool = False
 
@@ -124,6 +125,7 @@ def hand_out(
         skipped=tally.skipped,
         failed=tuple(tally.failed),
         sites=tally.sites,
+        clipped=tally.clipped,
         seconds=time.monotonic() - begun,
         storage_options=writer.storage_options,
     )
@@ -144,7 +146,7 @@ def _hand_out(
 ) -> None:
     """Hand out regions until all are done or have failed here."""
     turns = _turns(writer, manifest, me, tally, bar)
-    running: dict[Future[None], int] = {}
+    running: dict[Future[int], int] = {}
     with ThreadPoolExecutor(at_once, thread_name_prefix="xstefaland") as pool:
         more = True
         while more or running:
@@ -200,20 +202,20 @@ def _turns(
             yield -1
 
 
-def _one(writer: RegionWriter, manifest: Manifest, number: int) -> None:
-    """Write a region, then say so: in this order."""
+def _one(writer: RegionWriter, manifest: Manifest, number: int) -> int:
+    """Write a region, then say so, in this order; return how much was cut off."""
     start = time.monotonic()
-    writer.write(number)
+    clipped = writer.write(number)
     seconds = round(time.monotonic() - start, 3)
-    manifest.set_done(
-        number, {"sites": writer.regions.sites(number), "seconds": seconds}
-    )
+    sites = writer.regions.sites(number)
+    manifest.set_done(number, {"sites": sites, "seconds": seconds, "clipped": clipped})
+    return clipped
 
 
 def _settle(
     writer: RegionWriter,
     number: int,
-    task: Future[None],
+    task: Future[int],
     me: Coordinator,
     bar: Progress,
     tally: _Tally,
@@ -224,6 +226,7 @@ def _settle(
     if error is None:
         tally.written += 1
         tally.sites += sites
+        tally.clipped += task.result()
         bar.region(sites)
     elif not isinstance(error, Exception):  # an interrupt, an exit
         raise error

@@ -15,6 +15,9 @@ StoredAs = Literal["float32", "float16", "int8"]
 LEVELS, MISSING = 127, -128
 """A byte holds -127 to 127; -128 stands for no value."""
 
+HALF = float(np.finfo(np.float16).max)
+"""Largest number of half precision."""
+
 MARGIN = 1.25
 """How far beyond the largest value of the sample packed values reach."""
 
@@ -67,11 +70,17 @@ class Packing:
         if values.dtype.kind != "f" or self.dtype == "float32":
             return values
         if self.dtype == "float16":
-            limit = np.finfo(np.float16).max
-            half: NDArray[Any] = np.clip(values, -limit, limit).astype(np.float16)
+            half: NDArray[Any] = np.clip(values, -HALF, HALF).astype(np.float16)
             return half
         steps = np.clip(np.rint(values / self.scale), -LEVELS, LEVELS)
         return np.where(np.isnan(values), MISSING, steps).astype(np.int8)
+
+    def clipped(self, values: NDArray[Any]) -> int:
+        """Count the values of a data variable that :meth:`pack` stores as the end."""
+        if values.dtype.kind != "f" or self.dtype == "float32":
+            return 0
+        end = HALF if self.dtype == "float16" else (LEVELS + 0.5) * self.scale
+        return int(np.count_nonzero(np.abs(values) > end))
 
 
 def check_packing(dtype: str, target: object) -> None:

@@ -58,6 +58,9 @@ class RunReport:
         Sites of the regions written.
     seconds : float
         Time that the call took.
+    clipped : int
+        Values of these regions that lay beyond the range of `dtype` and are stored as
+        its end.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class RunReport:
     failed: tuple[FailedRegion, ...] = ()
     sites: int = 0
     seconds: float = 0.0
+    clipped: int = 0
     storage_options: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -115,7 +119,17 @@ class RunReport:
         return (
             f"{self.store}: {state}. {self.regions} regions: {self.written} written, "
             f"{self.skipped} there before, {len(self.failed)} failed, {self.left} left;"
-            f" {self.sites} sites in {self.seconds:.0f} s{rate}"
+            f" {self.sites} sites in {self.seconds:.0f} s{rate}{self._beyond}"
+        )
+
+    @property
+    def _beyond(self) -> str:
+        """Say how many values were cut off, where any were."""
+        if not self.clipped:
+            return ""
+        return (
+            f"; {self.clipped} values lay beyond the range of the type that they are "
+            "stored as, and became its end: see dtype="
         )
 
 

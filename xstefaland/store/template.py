@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xstefaland.errors import InputError, join_problems
 from xstefaland.inference import labels
@@ -136,10 +138,27 @@ def _empty(variable: xr.Variable, ds: xr.Dataset, dims: tuple[str, ...]) -> xr.V
 def _plain(variable: xr.Variable) -> xr.Variable:
     """Return a variable in memory, text as Zarr specifies it, with an own encoding."""
     variable = variable.to_base_variable().compute()
-    values = variable.values
+    values, attrs = variable.values, dict(variable.attrs)
     if values.dtype.kind == "U":  # fixed lengths are no part of format 3
         values = values.astype(object)
-    return xr.Variable(variable.dims, values, variable.attrs, _kept(variable))
+    elif values.dtype.kind == "O":
+        values, attrs = _as_text(values, attrs)
+    return xr.Variable(variable.dims, values, attrs, _kept(variable))
+
+
+def _as_text(
+    values: NDArray[Any], attrs: dict[str, Any]
+) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Write geometries and their CRS as WKT, which all read: Zarr holds no objects."""
+    if "shapely" not in sys.modules:
+        return values, attrs
+    import shapely
+
+    if not shapely.is_geometry(values).all():
+        return values, attrs
+    text = np.asarray(shapely.to_wkt(values, rounding_precision=-1), object)
+    crs: Any = attrs.get("crs")
+    return text, {**attrs, "crs": crs.to_wkt()} if hasattr(crs, "to_wkt") else attrs
 
 
 def _kept(variable: xr.Variable) -> dict[str, Any]:
@@ -160,8 +179,6 @@ def _refuse_objects(variables: Mapping[str, xr.Variable]) -> None:
             call = f'ds.drop_vars("{name}")'
             if kinds == {"tuple"}:  # of several levels, which stay as coordinates
                 call = f'ds.reset_index("{name}")'
-            if kinds & {"Point", "Polygon", "MultiPolygon"}:
-                call = f"ds.xvec.encode_cf(), or leave it out: {call}"
             problems.append(
                 f"the coordinate '{name}' holds {', '.join(sorted(kinds))}: {call}"
             )

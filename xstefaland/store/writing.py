@@ -44,13 +44,14 @@ class StoredVariable:
     storage_options: tuple[tuple[str, Any], ...]
     run: str
 
-    def write(self, where: Mapping[str, slice], values: NDArray[Any]) -> None:
-        """Write a region; a file of the store is never half written."""
+    def write(self, where: Mapping[str, slice], values: NDArray[Any]) -> int:
+        """Write a region, no file half; return how many values its type cut off."""
         place = tuple(where.get(dim, slice(None)) for dim in self.dims)
         options = _Options(self.storage_options)
         _array(self.store, self.name, options, self.run)[place] = self.packing.pack(
             values
         )
+        return self.packing.clipped(values)
 
 
 class _Options(dict[str, Any]):
@@ -75,7 +76,7 @@ def write_region(
     source: ExaminedDataset,
     where: Mapping[str, slice],
     variables: Sequence[StoredVariable],
-) -> None:
+) -> int:
     """Compute the answer for a region and write it.
 
     The graph is written by hand, with names that nobody else has: dask would spend
@@ -89,6 +90,11 @@ def write_region(
         Where the region lies.
     variables : sequence of StoredVariable
         What is written; all else the template holds.
+
+    Returns
+    -------
+    int
+        Values beyond the range of the type that they are stored as.
     """
     name = f"write-{uuid.uuid4().hex}"
     wanted = tuple((variable.name, variable.dims) for variable in variables)
@@ -105,7 +111,7 @@ def write_region(
     layer[name, 0] = (writer, [*layer])
     graph = HighLevelGraph.from_collections(name, layer, dependencies=read)
     region: Any = da.Array  # which dask does not annotate
-    region(graph, name, chunks=((1,),), dtype=np.int8).compute()
+    return int(region(graph, name, chunks=((1,),), dtype=np.int64).compute()[0])
 
 
 @dataclass(frozen=True)
@@ -116,13 +122,17 @@ class _Writer:
     variables: tuple[StoredVariable, ...]
     blocks: tuple[Block, ...]
 
-    def __call__(self, answers: Sequence[tuple[NDArray[Any], ...]]) -> NDArray[np.int8]:
-        """Write; the answer says that it is done."""
-        for variable, parts in zip(
-            self.variables, zip(*answers, strict=True), strict=True
-        ):
+    def __call__(
+        self, answers: Sequence[tuple[NDArray[Any], ...]]
+    ) -> NDArray[np.int64]:
+        """Write; return how many values were cut off."""
+        clipped = [
             variable.write(self.where, self._joined(variable.dims, parts))
-        return np.ones(1, np.int8)
+            for variable, parts in zip(
+                self.variables, zip(*answers, strict=True), strict=True
+            )
+        ]
+        return np.array([sum(clipped)], np.int64)
 
     def _joined(
         self, dims: tuple[str, ...], parts: Sequence[NDArray[Any]]

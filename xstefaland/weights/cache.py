@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from xstefaland.errors import OfflineError, WeightsError
+from xstefaland.errors import OfflineError, WeightsError, pip_install
 from xstefaland.options import get_options
 from xstefaland.weights import registry
 from xstefaland.weights.files import sha256_of
@@ -124,7 +124,7 @@ def fetch_entry(entry: Entry, *, attempts: int = ATTEMPTS, wait: float = WAIT) -
         raise WeightsError(
             f"The bundled weights '{entry.name}' are missing or damaged: '{path}' must "
             f"have sha256 {entry.sha256}. Install again: "
-            "`pip install --force-reinstall --no-deps xstefaland`."
+            f"`{pip_install(options='--force-reinstall --no-deps')}`."
         )
     folder = _as_folder(base_url())
     if folder is not None:

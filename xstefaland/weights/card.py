@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from xstefaland.errors import WeightsError, join_problems
+from xstefaland.errors import WeightsError, join_problems, pip_install
 from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.weights.evidence import Places, Skill
 from xstefaland.weights.members import (
@@ -252,7 +252,7 @@ class Card:
         if values["format"] > FORMAT:
             raise WeightsError(
                 f"the card has format {values['format']}, this xstefaland reads up to "
-                f"{FORMAT}; `pip install --upgrade xstefaland`"
+                f"{FORMAT}; `{pip_install(options='--upgrade')}`"
             )
         if depth(values) > DEPTH:
             raise WeightsError(f"the card is nested deeper than {DEPTH} levels")

@@ -21,6 +21,7 @@ from xstefaland.errors import (
 from xstefaland.weights.card import KINDS, TWO_WAY, is_sha256
 from xstefaland.weights.files import Weights
 from xstefaland.weights.summary import brief_skill
+from xstefaland.weights.targets import TARGETS
 
 REGISTRY_FILE = Path(__file__).with_name("registry.json")
 """The table."""
@@ -183,7 +184,7 @@ class Registry:
             if not found:
                 raise UnknownTargetError(
                     f"There is no head for target '{target}'. Targets: "
-                    f"{', '.join(self.targets)}."
+                    f"{', '.join(self.targets)}.{_finetuned(target)}"
                 )
             return _preferred(found, reading)
         named = [entry for entry in self.entries if entry.name == head]
@@ -240,6 +241,17 @@ class Registry:
                     target: entry for target in chosen if target in entry.targets
                 }
         return chosen
+
+
+def _finetuned(target: str) -> str:
+    """Say that a target without a head of ours can have one of the user's."""
+    if target not in TARGETS:
+        return ""
+    call = f"head = xstefaland.training.finetune(ds, '{target}', observed='NAME')"
+    return (
+        f" No head for it ships, but its units and limits are known: with "
+        f"observations, {call} makes one for `head=`."
+    )
 
 
 def _preferred(found: Sequence[Entry], reading: str) -> Entry:

@@ -267,6 +267,11 @@ def test_static_targets(encoder, tmp_path: Path):
     )
     outcome = run(protocol, encoder, tmp_path, systems=["linear", "zero"])
     assert outcome.scores.groupby(["target", "system"]).size().tolist() == [9] * 4
+    every = PROTOCOLS["landslide"].systems
+    assert {"attribute-vectors", "transformer", "direct", "no_resconn"} <= set(every)
+    ran = run(protocol, encoder, tmp_path / "every", systems=every, folds=1).scores
+    assert set(ran["system"]) == set(every)
+    assert ran["predicted"].notna().all()
     clay = outcome.scores.query("target == 'clay' and system == 'linear'")
     observed, predicted = (
         xr.DataArray(clay[name].to_numpy(), dims="site")

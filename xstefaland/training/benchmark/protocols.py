@@ -128,8 +128,9 @@ _FLOW = {"streamflow": "streamflow"}
 _FLOW_SCORES = ("nse", "rmse", "kge", "ubrmse", "corr", "fhv", "flv", "pbias")
 _SYSTEMS = (
     "resconn", "no_resconn", "ablation", "zero", "linear-probe", "resconn-plain",
-    "resconn_additive", "lstm", "lstm-plain", "dlinear", "informer", "reformer",
-    "transformer", "direct", "linear", "random_forest", "boosted",
+    "attribute-vectors", "resconn_additive", "lstm", "lstm-plain", "dlinear",
+    "informer", "reformer", "transformer", "direct", "linear", "random_forest",
+    "boosted",
 )  # fmt: skip
 _FLOW_SYSTEMS = (
     *_SYSTEMS, "resconn-hbv", "lstm-hbv", "no_resconn-hbv", "ablation-hbv",
@@ -137,10 +138,11 @@ _FLOW_SYSTEMS = (
 )  # fmt: skip
 _DAILY = Finetuning(updates=6000, batch_size=32)
 """At 1500 updates heads are half trained: 6000 add .034 [.025, .041] to the NSE of an
-LSTM at 220 places that were left out."""
+LSTM at 220 places that were left out (head of `benchmarks/results/pilots.md`)."""
 _POINTS = Finetuning(updates=400, batch_size=128)
 _POINT_SYSTEMS = (
-    "resconn", "ablation", "zero", "linear-probe", "linear", "random_forest", "boosted",
+    "resconn", "no_resconn", "ablation", "zero", "linear-probe", "attribute-vectors",
+    "transformer", "direct", "linear", "random_forest", "boosted",
 )  # fmt: skip
 
 _PUB = Protocol(
