@@ -140,7 +140,10 @@ def _cluster(scheduler: str | None) -> Iterator[None]:
 
 
 def open_input(path: str) -> xr.Dataset:
-    """Open what a command reads, lazily.
+    """Open what a command reads, lazily; close it when the command is done.
+
+    A NetCDF file that is left to the garbage collector may be closed in one thread
+    while another file is opened in a second one, which its library does not survive.
 
     Parameters
     ----------
@@ -241,23 +244,25 @@ def _run(given: Arguments, target: Any, **options: Any) -> int:
         "dtype",
     )
     shared += ("resume", "regions", "chunks", "shards", "allow_large", "in_flight")
-    report = run(
-        open_input(given.input),
-        target,
-        given.output,
-        progress=not given.quiet,
-        climate=_climate(given.climate),
-        **{name: getattr(given, name) for name in shared},
-        **options,
-    )
+    with open_input(given.input) as ds:
+        report = run(
+            ds,
+            target,
+            given.output,
+            progress=not given.quiet,
+            climate=_climate(given.climate),
+            **{name: getattr(given, name) for name in shared},
+            **options,
+        )
     sys.stdout.write(f"{report}\n")
     return OK
 
 
 def _climate(given: slice | str | None) -> Any:
-    """Open a file of climate attributes; a period or a word is taken as it is."""
+    """Read a file of climate attributes; a period or a word is taken as it is."""
     if isinstance(given, str) and given not in ("record", "none"):
-        return open_input(given)
+        with open_input(given) as table:
+            return table.load()
     return given
 
 
@@ -289,12 +294,13 @@ def _check(given: Arguments) -> int:
     from xstefaland.inference.api import check
 
     options = ("weights", "head", "rename", "units", "latitude", "causal")
-    report = check(
-        open_input(given.input),
-        _asked(given),
-        climate=_climate(given.climate),
-        **{name: getattr(given, name) for name in options},
-    )
+    with open_input(given.input) as ds:
+        report = check(
+            ds,
+            _asked(given),
+            climate=_climate(given.climate),
+            **{name: getattr(given, name) for name in options},
+        )
     sys.stdout.write(f"{report}\n")
     return OK if report.ok else PROBLEM
 
@@ -336,7 +342,8 @@ def _train(given: Arguments) -> int:
         made = commands.run_pretrain(given)
     else:
         given.climate = _climate(given.climate)
-        made = commands.run_finetune(given, open_input(given.input))
+        with open_input(given.input) as ds:
+            made = commands.run_finetune(given, ds)
     sys.stdout.write(f"{made.path}\n")
     return OK
 
