@@ -81,7 +81,8 @@ def check(
     """
     try:
         if target is None or target in OF_ENCODERS:
-            encoder, alone = plan_encoder(weights)
+            fills = target == "reconstruction"
+            encoder, alone = plan_encoder(weights, fills=fills)
             asked, spinup = [alone], 0
             files: tuple[Weights, ...] = (encoder,)
             require_reading(causal, encoder)
@@ -424,7 +425,7 @@ def reconstruct(
     0
     """
     settings = Settings.current(batch_size, device, precision)
-    encoder, asked = plan_encoder(weights)
+    encoder, asked = plan_encoder(weights, fills=True)
     hints = Hints.of(rename, units, latitude, climate)
     prepared = prepare(ds, asked, hints)
     ask = AskReconstruction.of(encoder, settings, add)

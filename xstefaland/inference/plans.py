@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xstefaland import weights as files
 from xstefaland.errors import (
@@ -194,10 +194,12 @@ def _that_read(asked: str, instead_of: Sequence[Weights]) -> list[str]:
     ]  # fmt: skip
 
 
-def plan_encoder(weights: WeightsLike | None) -> tuple[Weights, Requirements]:
-    """Open an encoder; return it with what it asks for."""
+def plan_encoder(
+    weights: WeightsLike | None, *, fills: bool = False
+) -> tuple[Weights, Requirements]:
+    """Open an encoder; return it with what it asks for, to embed or to fill gaps."""
     encoder = files.resolve_encoder(weights)
-    return encoder, requirements(encoder)
+    return encoder, replace(requirements(encoder), fills=fills)
 
 
 def plan_predictions(

@@ -241,7 +241,7 @@ def examine(
     found.problems[:0] = matcher.problems
     if placed:
         _warn_of_pet(origins, latitude, found)
-    if not found.problems:
+    if not found.problems and not requirements.fills:
         found.warnings += few_days(ds, requirements, resolver, readings)
     if not found.problems or forcing:
         _required(ds, requirements, origins, matcher, found)

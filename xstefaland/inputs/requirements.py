@@ -102,6 +102,8 @@ class Requirements:
         Variables hidden from the model even when they are given.
     static : bool
         A Dataset without time and forcing is accepted.
+    fills : bool
+        Gaps are filled, however long: few days with an input are nothing to warn of.
     """
 
     forcing: tuple[VariableSpec, ...]
@@ -109,6 +111,7 @@ class Requirements:
     required: tuple[tuple[str, ...], ...] = ()
     masked: frozenset[str] = frozenset()
     static: bool = False
+    fills: bool = False
 
     @property
     def variables(self) -> tuple[VariableSpec, ...]:

@@ -103,7 +103,8 @@ class Question:
     @cached_property
     def _encoder(self) -> tuple[Weights, Requirements]:
         """Encoder and what it asks for, opened once for all regions."""
-        return plan_encoder(self.options.get("weights"))
+        fills = self.target == RECONSTRUCTION
+        return plan_encoder(self.options.get("weights"), fills=fills)
 
     @cached_property
     def _plans(self) -> list[HeadGroup]:
