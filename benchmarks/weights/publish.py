@@ -44,6 +44,7 @@ from .heads import Runs, described
 from .jobs import NONE, SEEDS, Job
 from .scores import deciding
 from .splits import roles
+from .systems import SYSTEMS
 
 ENCODER, VERSION = "stefaland-base-v2", "v2"
 LARGEST = 24e6  # bytes of all that ships
@@ -119,7 +120,7 @@ PRODUCTS = (
         "anomaly",
         "Daily soil moisture at 5 cm: a level and anomalies, three seeds",
         "soil_moisture",
-        ("lstm-anomaly",),
+        ("level-anomaly",),
         ("soil_moisture",),
     ),
     *(
@@ -128,7 +129,7 @@ PRODUCTS = (
             "anomaly",
             f"Daily soil moisture at {depth} cm: a level and anomalies, three seeds",
             f"soil_moisture_{depth}cm",
-            ("lstm-anomaly",),
+            ("level-anomaly",),
             (f"soil_moisture_{depth}cm",),
         )
         for depth in (10, 20, 50, 100)
@@ -230,13 +231,22 @@ def _published(runs: Runs, product: Product, encoder: Weights, folder: Path) -> 
         return
     drafts = runs.folder / "drafts"
     drafts.mkdir(exist_ok=True)
-    members = [
-        _member(runs, job, encoder, drafts) for job in product.jobs(runs.proved[0])
+    jobs = product.jobs(runs.proved[0])
+    members = [_member(runs, job, encoder, drafts) for job in jobs]
+    level = [
+        _member(runs, job, encoder, drafts, "level")
+        for job in jobs
+        if SYSTEMS[job.system].level is not None
     ]
     path = drafts / f"{product.name}.safetensors"
     readings = (product.reading,)
     draft = combine(
-        members, path, name=product.name, dtype="float16", readings=readings
+        members,
+        path,
+        level=level,
+        name=product.name,
+        dtype="float16",
+        readings=readings,
     )
     task = runs.task(product.target)
     causal = product.reading == CAUSAL
@@ -258,6 +268,7 @@ def _published(runs: Runs, product: Product, encoder: Weights, folder: Path) -> 
     ]  # fmt: skip
     publishing.publish_ensemble(
         members,
+        level=level,
         name=product.name,
         form=product.form,
         description=product.description,
@@ -274,12 +285,14 @@ def _published(runs: Runs, product: Product, encoder: Weights, folder: Path) -> 
     )
 
 
-def _member(runs: Runs, job: Job, encoder: Weights, folder: Path) -> Weights:
-    """Write the head of a job as a weights file."""
+def _member(
+    runs: Runs, job: Job, encoder: Weights, folder: Path, part: str = "head"
+) -> Weights:
+    """Write the head of a job, or that of its level, as a weights file."""
     place = runs.head(job)
-    config = HeadConfig.from_dict(json.loads((place / "head.json").read_text()))
+    config = HeadConfig.from_dict(json.loads((place / f"{part}.json").read_text()))
     head = build_head(config)
-    head.load_state_dict(torch.load(place / "head.pt", weights_only=True)["head"])
+    head.load_state_dict(torch.load(place / f"{part}.pt", weights_only=True)["head"])
     whole = runs.task(job.target)
     task = whole.with_roles(roles(whole.sites, job))
     about = json.loads((place / "about.json").read_text())
@@ -289,7 +302,7 @@ def _member(runs: Runs, job: Job, encoder: Weights, folder: Path) -> Weights:
         config,
         task,
         encoder,
-        name=job.folder,
+        name=job.folder if part == "head" else f"{job.folder}-{part}",
         form=job.system,
         description=str(job),
         default_for=(),

@@ -15,6 +15,7 @@ from xstefaland.errors import InputError, WeightsError
 from xstefaland.model.members import MEDIAN
 from xstefaland.testing import example_points, tiny_head, tiny_weights
 from xstefaland.weights import Band, Card, Weights, combine, load, members, save
+from xstefaland.weights.summary import headline
 
 FLUXES = ("streamflow", "evapotranspiration", "soil_water")
 LEVELS = (0.1, 0.5, 0.9)
@@ -101,6 +102,48 @@ def test_the_mean_of_kinds_inputs_and_seeds(ds, encoder, made, tmp_path: Path):
     assert lazy.chunks is not None
     near(lazy.compute(), expected)
     assert (got.attrs["head"], got.attrs["head_sha256"]) == ("mean", both.sha256)
+
+
+def test_the_level_is_that_of_other_heads(ds, encoder, made, tmp_path: Path):
+    """By hand: answers keep their course and get the mean of the others at a site."""
+    course, level = [made["resconn"], made["lstm"]], [made["lstm-hbv"]]
+    file = combine(course, tmp_path / "x.safetensors", level=level, bands=[band()])
+    assert [m.role for m in file.members] == ["answer", "answer", "level"]
+    own, other = (mean_of(ds, encoder, heads) for heads in (course, level))
+    assert float(abs(own.mean("time") - other.mean("time")).max()) > 0.01
+    expected = (own - own.mean("time") + other.mean("time")).clip(0)
+    for data in (ds, ds.chunk(site=1)):
+        near(answers(data, encoder, file).compute(), expected)
+    quantiles = answers(ds, encoder, file, quantiles=LEVELS)
+    near(quantiles.sel(quantile=0.5), expected)
+    again = combine([file], tmp_path / "y.safetensors")
+    near(answers(ds, encoder, load(again.path)), expected)
+    assert "mean of 2 heads" in headline(file.card)
+    assert "at the level of 1 lstm-hbv" in headline(file.card)
+
+
+@pytest.mark.parametrize(
+    ("heads", "level", "changes", "message"),
+    [
+        (["resconn-hbv"], ["lstm"], {}, "balance of HBV does not hold"),
+        (["resconn"], ["lstm"], {"readings": ("causal",)}, "knows those to come"),
+    ],
+)
+def test_levels_that_cannot_be_are_refused(
+    made, tmp_path: Path, heads, level, changes, message
+):
+    """Every reason, before anything is written."""
+    heads, level = ([made[name] for name in names] for names in (heads, level))
+    with pytest.raises(WeightsError, match=message):
+        combine(heads, tmp_path / "x.safetensors", level=level, **changes)
+
+
+def test_a_role_must_be_known(made, tmp_path: Path):
+    """And one member has to answer."""
+    file = combine([made["lstm"]], tmp_path / "x.safetensors")
+    for role, message in (("chief", "has role 'chief'"), ("level", "one has to give")):
+        with pytest.raises(WeightsError, match=message):
+            replace(file.card, members=(replace(file.members[0], role=role),))
 
 
 def test_what_members_need_is_needed(ds, encoder, made, tmp_path: Path):

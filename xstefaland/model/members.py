@@ -35,6 +35,9 @@ class EnsembleConfig:
         Inputs of any member, in order.
     bands : tuple of BandConfig
         Corrections of the quantiles of some of the targets, on the same levels.
+    level_from : tuple of int
+        Members that do not answer, by number: the mean over the days of their answers
+        takes the place of that of the others' at each site.
     """
 
     members: tuple[HeadConfig, ...]
@@ -42,6 +45,7 @@ class EnsembleConfig:
     forcing: tuple[str, ...]
     attributes: tuple[str, ...]
     bands: tuple[BandConfig, ...] = ()
+    level_from: tuple[int, ...] = ()
 
     @property
     def quantiles(self) -> tuple[float, ...]:
@@ -55,8 +59,9 @@ class EnsembleConfig:
 
     @property
     def causal_possible(self) -> bool:
-        """Whether every member can do without days to come."""
-        return all(member.causal_possible for member in self.members)
+        """Whether every member can do without days to come; a mean cannot."""
+        able = all(member.causal_possible for member in self.members)
+        return able and not self.level_from
 
     @property
     def static(self) -> bool:
@@ -75,7 +80,9 @@ class Ensemble(Limited):
     A member without quantiles counts as its answer at every level. Averaging quantile
     functions keeps the spread of the members, where averaging distributions would
     widen it; then each level is corrected, see
-    :class:`~xstefaland.model.bands.BandCorrection`.
+    :class:`~xstefaland.model.bands.BandCorrection`. Where some members give the level
+    (`level_from`), a site's answers are moved so that their mean over its days is that
+    of those members.
 
     Parameters
     ----------
@@ -150,13 +157,20 @@ class Ensemble(Limited):
         """
         if maximum is not None:
             options["maximum"] = maximum
-        total: Any = 0.0
-        for member, columns in zip(self.members, self.columns, strict=True):
+        parts: tuple[list[Tensor], list[Tensor]] = [], []
+        for number, (member, columns) in enumerate(
+            zip(self.members, self.columns, strict=True)
+        ):
             first, second = columns
             given = embedding, forcing[..., first], attributes[..., second]
-            total = total + self._member(member, given, levels, options)
-        mean: Tensor = total / len(self.members)
-        answer = mean[..., 0]
+            gives_level = number in self.config.level_from
+            part = self._member(member, given, levels and not gives_level, options)
+            parts[gives_level].append(part)
+        mean = torch.stack(parts[0]).mean(0)
+        if parts[1]:
+            level = torch.stack(parts[1]).mean(0).mean(1, keepdim=True)
+            mean = mean + level - mean[..., :1].mean(1, keepdim=True)
+        answer = self.within_limits(mean[..., 0], maximum) if parts[1] else mean[..., 0]
         return self._levels(answer, mean[..., 1:], maximum) if levels else answer
 
     def _member(

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from xstefaland.errors import WeightsError, join_problems
 from xstefaland.weights.card import Card, EncoderReference
 from xstefaland.weights.files import Weights, save
-from xstefaland.weights.members import Band, Member, joined_inputs, joined_quantiles
+from xstefaland.weights.members import (
+    ANSWER,
+    LEVEL,
+    Band,
+    Member,
+    joined_inputs,
+    joined_quantiles,
+)
 from xstefaland.weights.network import MEMBERS
 from xstefaland.weights.opening import WeightsLike, load
 from xstefaland.weights.targets import TargetSpec
@@ -25,6 +32,7 @@ def combine(
     heads: Sequence[WeightsLike],
     out: str | os.PathLike[str],
     *,
+    level: Sequence[WeightsLike] = (),
     name: str | None = None,
     targets: Sequence[str] | None = None,
     bands: Sequence[Band] = (),
@@ -45,6 +53,11 @@ def combine(
         an ensemble take part one by one, without its bands.
     out : path
         The file to write.
+    level : sequence of str, path or Weights
+        Heads that do not answer: at each site the mean of their answers over the days
+        takes the place of that of the others. For soil moisture, whose level a network
+        without attributes knows best (`benchmarks/results/weights.md`), of one target,
+        and for predictions that may know days to come.
     name : str, optional
         Name of the weights; default: that of the file.
     targets : sequence of str, optional
@@ -88,9 +101,14 @@ def combine(
     >>> dict(flow.sizes)
     {'site': 2, 'time': 400}
     """
-    opened = [load(head) for head in heads]
+    opened = [load(head) for head in (*heads, *level)]
     problems = _problems(opened, targets)
-    members = [_member(network) for head in opened for network in head.card.networks]
+    first = len(opened) - len(level)
+    members = [
+        _member(network, LEVEL if number >= first else None)
+        for number, head in enumerate(opened)
+        for network in head.card.networks
+    ]
     inputs = {k: joined_inputs(members, k, problems) for k in ("forcing", "attributes")}
     if problems:
         raise WeightsError(join_problems("the heads cannot be combined", problems))
@@ -143,12 +161,13 @@ def _problems(heads: Sequence[Weights], targets: Sequence[str] | None) -> list[s
     return problems
 
 
-def _member(network: Card | Member) -> Member:
-    """Take from a card what a member needs."""
+def _member(network: Card | Member, role: str | None) -> Member:
+    """Take from a card what a member needs; its role stays unless another is said."""
+    had = network.role if isinstance(network, Member) else ANSWER
     training = {k: v for k, v in network.training.items() if k != "data"}
     entries = ("name", "config", "forcing", "attributes", "targets")
     own = {entry: getattr(network, entry) for entry in entries}
-    return Member(**own, training=training)
+    return Member(**own, training=training, role=role or had)
 
 
 def _tensors(heads: Sequence[Weights]) -> dict[str, Tensor]:

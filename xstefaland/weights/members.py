@@ -18,6 +18,9 @@ MOST_MEMBERS = 64
 MOST_LEVELS = 99
 SCALES = ("linear", "root")
 LARGEST = 1e9
+ANSWER, LEVEL = ROLES = ("answer", "level")
+"""What the answers of a member are for."""
+
 MEDIAN = 0.5
 """The level that stands for the answer of a head with quantiles."""
 
@@ -62,6 +65,9 @@ class Member:
         What it predicts.
     training : dict
         How it was trained, such as ``{"seed": 1, "updates": 1500}``.
+    role : {"answer", "level"}
+        Whether its answers are averaged, or only say at which level those of the others
+        lie: their mean over the days of a site.
     """
 
     name: str
@@ -70,6 +76,7 @@ class Member:
     attributes: tuple[VariableSpec, ...] = ()
     targets: tuple[TargetSpec, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
+    role: str = ANSWER
 
     def __post_init__(self) -> None:
         """Bring mappings to plain JSON values."""
@@ -227,7 +234,7 @@ def member_problems(card: Card) -> list[str]:
     if card.config:
         problems.append("`config` must be empty where there are `members`")
     problems += _input_problems(card) + _target_problems(card)
-    return problems + _level_problems(card)
+    return problems + _level_problems(card) + _role_problems(card)
 
 
 def _input_problems(card: Card) -> list[str]:
@@ -269,6 +276,34 @@ def _target_problems(card: Card) -> list[str]:
             f"targets of one balance can come from physical members alone, but {names} "
             "are none; combine these with the others for one target"
         )
+    return problems
+
+
+def _role_problems(card: Card) -> list[str]:
+    """Tell which members have no part, or one that the others do not go with."""
+    from xstefaland.weights.card import TWO_WAY
+
+    roles = [member.role for member in card.members]
+    problems = [
+        f"member '{member.name}' has role '{member.role}'; there are {ROLES}"
+        for member in card.members
+        if member.role not in ROLES
+    ]
+    if LEVEL in roles:
+        answering = [member for member in card.members if member.role == ANSWER]
+        if not answering:
+            problems.append("all members give the level; one has to give the answer")
+        if card.static:
+            problems.append("static heads have no mean over days to give the level")
+        if any(member.config.get("physics") for member in answering):
+            problems.append("a balance of HBV does not hold when its level is moved")
+        if len(card.targets) > 1:
+            problems.append("members that give the level are for one target")
+        if list(card.readings) != [TWO_WAY]:
+            problems.append(
+                f"`readings` is {card.readings}, but a mean over all days knows those "
+                "to come"
+            )
     return problems
 
 

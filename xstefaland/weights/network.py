@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstefaland.errors import InputError, WeightsError, join_problems
 from xstefaland.weights.card import Card
-from xstefaland.weights.members import Network
+from xstefaland.weights.members import LEVEL, Network
 from xstefaland.weights.typed import from_plain, hints_of, type_problems
 
 if TYPE_CHECKING:
@@ -240,6 +240,7 @@ def _ensemble(card: Card) -> EnsembleConfig:
     return model.EnsembleConfig(
         members=tuple(model.HeadConfig.from_dict(m.config) for m in card.members),
         bands=bands,
+        level_from=tuple(n for n, m in enumerate(card.members) if m.role == LEVEL),
         **{
             kind: tuple(spec.name for spec in getattr(card, kind))
             for kind in ("targets", "forcing", "attributes")

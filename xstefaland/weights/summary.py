@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from xstefaland.weights.members import Network, levels_of
+from xstefaland.weights.members import LEVEL, Network, levels_of
 
 if TYPE_CHECKING:
     from xstefaland.weights.card import Card
@@ -71,9 +71,16 @@ def headline(card: Card) -> str:
         return f"{card.name}: encoder"
     if not card.members:
         return f"{card.name}: {form(card)} head"
-    kinds = Counter(form(member) for member in card.members)
-    each = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    return f"{card.name}: mean of {len(card.members)} heads ({each})"
+    answering = [member for member in card.members if member.role != LEVEL]
+    said = f"{card.name}: mean of {len(answering)} heads ({_counted(answering)})"
+    level = [member for member in card.members if member.role == LEVEL]
+    return f"{said}, at the level of {_counted(level)}" if level else said
+
+
+def _counted(members: Iterable[Network]) -> str:
+    """Count the forms of some heads."""
+    kinds = Counter(map(form, members))
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def form(network: Network) -> str:
