@@ -72,7 +72,9 @@ def test_in_place_changes_are_seen(weights: Any) -> None:
 def of_weights(monkeypatch: pytest.MonkeyPatch, weights: Any) -> None:
     """Make `weights` the default encoder."""
     resolve = api.plan_encoder
-    monkeypatch.setattr(api, "plan_encoder", lambda given: resolve(given or weights))
+    monkeypatch.setattr(
+        api, "plan_encoder", lambda given, **how: resolve(given or weights, **how)
+    )
 
 
 def test_repr_shows_the_report(
@@ -115,7 +117,7 @@ def test_repr_never_raises(
 def test_repr_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights that cannot be had are a problem in the report."""
 
-    def refuse(given: Any) -> None:
+    def refuse(given: Any, **how: Any) -> None:
         raise WeightsError("the file cannot be had")
 
     monkeypatch.setattr(api, "plan_encoder", refuse)

@@ -126,7 +126,7 @@ def test_the_level_is_that_of_other_heads(ds, encoder, made, tmp_path: Path):
     ("heads", "level", "changes", "message"),
     [
         (["resconn-hbv"], ["lstm"], {}, "balance of HBV does not hold"),
-        (["resconn"], ["lstm"], {"readings": ("causal",)}, "knows those to come"),
+        (["resconn"], ["lstm"], {"readings": ("causal",)}, "knows the days to come"),
     ],
 )
 def test_levels_that_cannot_be_are_refused(

@@ -11,6 +11,7 @@ from xstefaland.errors import WeightsError, join_problems, pip_install
 from xstefaland.inputs.requirements import VariableSpec
 from xstefaland.weights.evidence import Places, Skill
 from xstefaland.weights.members import (
+    LEVEL,
     Band,
     Member,
     band_problems,
@@ -289,6 +290,12 @@ def _card_problems(card: Card) -> list[str]:
         problems.append(f"`spinup_days` is negative: {card.spinup_days}")
     if not all(card.required):
         problems.append("`required` has an empty choice")
+    levelled = any(member.role == LEVEL for member in card.members)
+    if levelled and CAUSAL in card.readings:
+        problems.append(
+            f"`readings` is {card.readings}, but the mean that members give the level "
+            "by knows the days to come"
+        )
     claims = member_problems(card) if card.members else _claim_problems(card)
     return problems + claims + band_problems(card) + _head_problems(card)
 
